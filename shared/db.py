@@ -1,0 +1,337 @@
+"""The door to a database: an engine with the right habits, and `Tx`, without which no statement runs.
+
+A `Tx` exists only for a `Caller`, lives as long as one transaction and carries its one clock. This file is the only
+place that makes engines; it knows how SQLite and PostgreSQL differ, so that nobody else has to.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, Final
+
+from sqlalchemy import URL, CursorResult, Executable, Row, Text, column, event, make_url, select, table, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection
+
+from shared.errors import Problem
+from shared.tokens import Caller
+
+# A row of whatever columns were asked for.
+AnyRow = Row[*tuple[Any, ...]]
+
+# What a transaction tells PostgreSQL's row policies; nothing for databases or services without them.
+Scope = Callable[[Caller], Mapping[str, str]]
+
+SQLITE_PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",  # a reply leaves after COMMIT, so a power cut must not take the COMMIT back
+    "busy_timeout=5000",
+    "foreign_keys=ON",
+    "trusted_schema=OFF",
+    "cell_size_check=ON",
+    "temp_store=MEMORY",
+    "cache_size=-16000",
+    "journal_size_limit=67108864",
+)
+WRITER_WAIT_S: Final = 5.0
+POOL_WAIT_S: Final = 2.0
+IDLE_BEFORE_PING_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tx:
+    """One transaction of one caller with one clock: the only way to a table."""
+
+    connection: AsyncConnection
+    caller: Caller
+    now: datetime
+
+    @property
+    def now_us(self) -> int:
+        """The clock of this transaction in microseconds since 1970, the unit in which instants are stored."""
+        return microseconds(self.now)
+
+    @property
+    def on_sqlite(self) -> bool:
+        """Whether this transaction runs on SQLite, for the few statements that have to differ."""
+        return self.connection.dialect.name == "sqlite"
+
+    async def rollback(self) -> None:
+        """Take everything back and end: for dry runs and repeats, whose answer is known but must not be written."""
+        transaction = self.connection.get_transaction()
+        if transaction is not None:
+            await transaction.rollback()
+
+    async def execute(
+        self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        """Run one statement; a sequence of values runs it once for each."""
+        return await self.connection.execute(statement, values)
+
+    async def one(self, statement: Executable, values: Mapping[str, Any] | None = None) -> AnyRow | None:
+        """The first row, or None."""
+        return (await self.connection.execute(statement, values)).first()
+
+    async def all(self, statement: Executable, values: Mapping[str, Any] | None = None) -> Sequence[AnyRow]:
+        """Every row."""
+        return (await self.connection.execute(statement, values)).all()
+
+
+def microseconds(moment: datetime) -> int:
+    """A moment as microseconds since 1970, exactly (a float has not enough digits)."""
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def clock() -> datetime:
+    """The clock of the process, in UTC."""
+    return datetime.now(UTC)
+
+
+class Database:
+    """The connections of one process to one database."""
+
+    def __init__(
+        self, url: str, *, pool_size: int = 10, scope: Scope | None = None, now: Callable[[], datetime] = clock
+    ) -> None:
+        self._url = async_url(url)
+        self._scope = scope
+        self._now = now
+        self._on_sqlite = self._url.get_backend_name() == "sqlite"
+        self._writer = asyncio.Lock()
+        self._engine = _engine(self._url, pool_size)
+
+    @property
+    def on_sqlite(self) -> bool:
+        """Whether this is SQLite: one host, one writer."""
+        return self._on_sqlite
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine itself, for those who listen to it: telemetry, and tests that count statements."""
+        return self._engine
+
+    async def open(self) -> None:
+        """Open every connection now, so that no request pays for it and a wrong address shows at start."""
+        opened: list[AsyncConnection] = []
+        try:
+            for _ in range(1 if self._on_sqlite else self._engine.pool.size()):  # type: ignore[attr-defined]
+                connection = await self._engine.connect()
+                opened.append(connection)
+                await connection.execute(text("SELECT 1"))
+        except (SQLAlchemyError, OSError) as error:
+            raise Problem(
+                "unavailable", f"the database {self._url.render_as_string()} cannot be reached", "check its address"
+            ) from error
+        finally:
+            for connection in opened:
+                await connection.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._on_sqlite:
+            with suppress(SQLAlchemyError):
+                async with self._engine.connect() as connection:
+                    await connection.exec_driver_sql("PRAGMA optimize")
+        await self._engine.dispose()
+
+    async def ping(self) -> None:
+        """Raise unless the database answers."""
+        async with self._engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def schema_version(self, version_table: str) -> str | None:
+        """The revision a migration left in its version table; None when the schema was never created."""
+        try:
+            async with self._engine.connect() as connection:
+                found = await connection.execute(select(column("version_num", Text)).select_from(table(version_table)))
+                return found.scalar()
+        except DBAPIError:
+            return None
+
+    async def bypasses_row_security(self) -> bool:
+        """Whether the role we run as is one that PostgreSQL never applies row policies to."""
+        if self._on_sqlite:
+            return False
+        async with self._engine.connect() as connection:
+            found = await connection.execute(
+                text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+            )
+            return bool(found.scalar())
+
+    @asynccontextmanager
+    async def begin(self, caller: Caller, *, write: bool = False) -> AsyncGenerator[Tx]:
+        """One transaction as this caller: committed at the end of the block, rolled back when the block raises.
+
+        Say `write` when the block will write. On SQLite such blocks queue here, because a transaction that reads first
+        and writes later fails at once when another one has written in between, whatever the busy timeout says.
+        """
+        if not (write and self._on_sqlite):
+            async with self._transaction(caller, write) as tx:
+                yield tx
+            return
+        try:
+            async with asyncio.timeout(WRITER_WAIT_S):
+                await self._writer.acquire()
+        except TimeoutError:
+            raise Problem("busy", "other writes are still running", "retry in 2 s") from None
+        try:
+            async with self._transaction(caller, write) as tx:
+                yield tx
+        finally:
+            self._writer.release()
+
+    @asynccontextmanager
+    async def _transaction(self, caller: Caller, write: bool) -> AsyncGenerator[Tx]:
+        saving = False
+        try:
+            async with self._connection() as connection:
+                if write and self._on_sqlite:
+                    await connection.execution_options(taskgate_write=True)
+                async with connection.begin():
+                    if self._scope is not None and not self._on_sqlite:
+                        for name, value in self._scope(caller).items():
+                            # Local to the transaction: through a pooler a session setting would reach other people.
+                            await connection.execute(_SET_LOCAL, {"name": name, "value": value})
+                    yield Tx(connection, caller, self._now())
+                    saving = True
+        except DBAPIError as error:
+            if saving and error.connection_invalidated:
+                raise Problem(
+                    "unknown_outcome", "the connection broke while this was being saved", "look before repeating it"
+                ) from error
+            problem = _problem_of(error)
+            if problem is None:
+                raise
+            raise problem from error
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[AsyncConnection]:
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(self._engine.connect())
+            except PoolTimeoutError as error:
+                raise Problem("unavailable", "the database has no free connection", "try again in 2 s") from error
+            except (DBAPIError, OSError, TimeoutError) as error:
+                raise Problem("unavailable", "the database is away", "try again in a moment") from error
+            yield connection
+
+
+def migration_engine(url: str) -> AsyncEngine:
+    """An engine of one unpooled connection for schema changes; migrations bring their own transaction and lock."""
+    address = async_url(url)
+    if address.get_backend_name() != "sqlite":
+        return create_async_engine(address, poolclass=NullPool, connect_args={"statement_cache_size": 0})
+    engine = create_async_engine(address, poolclass=NullPool, connect_args={"timeout": 60})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def plain(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        # Foreign keys stay off: copying a table for a change would otherwise delete the rows that refer to it.
+        connection.isolation_level = None
+        _run_pragmas(connection, ("journal_mode=WAL", "foreign_keys=OFF"))
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def lock(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def async_url(url: str) -> URL:
+    """The address with the driver we use, whichever of the usual spellings it was given in."""
+    try:
+        address = make_url(url)
+    except ArgumentError:  # its text would repeat the address, and with it a password
+        raise Problem("bad_request", "this is no database address", "e.g. sqlite:///tasks.db") from None
+    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+    name = address.get_backend_name() if address.drivername != "postgres" else "postgres"
+    if name not in drivers:
+        raise Problem("bad_request", f"{name} is no database this runs on", "use sqlite:///... or postgresql://...")
+    return address.set(drivername=drivers[name])
+
+
+_SET_LOCAL = text("SELECT set_config(:name, :value, true)")
+
+
+def _engine(url: URL, pool_size: int) -> AsyncEngine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_async_engine(url, pool_size=5, max_overflow=0, pool_timeout=POOL_WAIT_S, hide_parameters=True)
+        _speak_sqlite(engine)
+        return engine
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_S,
+        pool_recycle=900,
+        hide_parameters=True,  # an error is logged with its statement; the values are people's own
+        # No prepared statements: behind a pooler they belong to somebody else's connection.
+        connect_args={"statement_cache_size": 0, "command_timeout": 6, "timeout": 3},
+    )
+    _ping_the_idle(engine)
+    return engine
+
+
+def _speak_sqlite(engine: AsyncEngine) -> None:
+    """Take BEGIN over from the driver, which would send it too late and not at all for reads."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        _run_pragmas(connection, SQLITE_PRAGMAS)
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("taskgate_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _run_pragmas(connection: DBAPIConnection, pragmas: Sequence[str]) -> None:
+    cursor = connection.cursor()
+    for pragma in pragmas:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _ping_the_idle(engine: AsyncEngine) -> None:
+    """Try connections that have rested: after a restart of the database, the first request must not fail.
+
+    A ping before every checkout would cost a round trip each time; under load no connection rests long enough.
+    """
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def rest(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        entry.info["idle_since"] = monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def wake(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+        since = entry.info.get("idle_since")
+        if since is None or monotonic() - since < IDLE_BEFORE_PING_S:
+            return
+        try:
+            alive = engine.dialect.do_ping(connection)
+        except engine.dialect.dbapi.Error as error:  # type: ignore[union-attr]
+            raise DisconnectionError("the connection did not survive its rest") from error
+        if not alive:
+            raise DisconnectionError("the connection did not survive its rest")
+
+
+def _problem_of(error: DBAPIError) -> Problem | None:
+    """What a person may hear of a database error that is nobody's mistake; None for a bug of ours."""
+    if error.connection_invalidated:
+        return Problem("unavailable", "the database went away; nothing was changed", "try again in a moment")
+    match getattr(error.orig, "sqlstate", None):
+        case "57014":
+            return Problem("timeout", "the database needed too long; nothing was changed", "ask for less at once")
+        case "55P03" | "53300" | "40001" | "40P01":
+            return Problem("busy", "another write is running; nothing was changed", "retry in 2 s")
+    if "database is locked" in str(error.orig):
+        return Problem("busy", "another write is running; nothing was changed", "retry in 2 s")
+    return None

@@ -1,0 +1,437 @@
+"""`taskgate dev`: a directory with keys and databases, both services as child processes, and tokens they accept.
+
+What is generated is generated once and kept, so that people find their tasks again. Nothing here is for production: it
+listens on loopback only, and the keys of its issuer lie in a file.
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+import shlex
+import signal
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, Process, create_subprocess_exec
+from base64 import b64encode
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import httpx2
+
+from shared.errors import Problem
+from shared.service import Service
+from shared.settings import DEFAULT, environment, load
+from shared.tokens import SCOPES, Signer, SigningKey
+
+# Tasks belong to issuer and subject, so its name stays the same whatever ports are used.
+ISSUER: Final = "http://127.0.0.1:8002"
+PERSON: Final = "ada"
+PERSON_S: Final = 12 * 3600
+# The token of a tool call lives for one minute.
+DELEGATED_LIMIT_S: Final = 120
+
+READY_S: Final = 60.0
+ANSWER_S: Final = 5.0
+ASK_AGAIN_S: Final = 0.05
+# Beyond the time that running turns and calls are given.
+STOP_GRACE_S: Final = 15.0
+
+MARK: Final = "dev.json"
+KEYS: Final = "keys.json"
+GENERATED: Final = frozenset(
+    [KEYS, "keys.new", "dev.new"]
+    + [f"{name}.db{journal}" for name in ("gateway", "mcp") for journal in ("", "-wal", "-shm", "-journal")]
+)
+COMMAND: Final = Path(__file__).with_name("cli.py")
+TITLES: Final = MappingProxyType({"gateway": "gateway", "mcp": "tool server"})
+MODEL: Final = ("TASKGATE_GATEWAY_MODEL", "TASKGATE_GATEWAY_MODEL_URL", "TASKGATE_GATEWAY_MODEL_KEY")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What is generated once: who signs for people, who signs for the gateway, what seals cursors."""
+
+    issuer: SigningKey
+    gateway: SigningKey
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The public URLs of the two services, which are the audiences of their tokens."""
+
+    gateway: str
+    mcp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One service as a child process: where it listens, and its whole environment."""
+
+    listener: socket.socket
+    url: str
+    variables: dict[str, str]
+
+
+def develop(
+    services: Mapping[str, Service], data: Path, *, gateway_port: int, mcp_port: int, as_json: bool, reset: bool
+) -> int:
+    """Run the services `gateway` and `mcp` until told to stop, and return the exit code."""
+    with ExitStack() as stack:
+        # Before anything is written or deleted, and before the children start: nobody can take the ports in between.
+        listeners = {
+            "gateway": stack.enter_context(_listener(gateway_port, "--gateway-port")),
+            "mcp": stack.enter_context(_listener(mcp_port, "--mcp-port")),
+        }
+        urls = {name: "http://{}:{}".format(*listener.getsockname()) for name, listener in listeners.items()}
+        addresses = Addresses(urls["gateway"], f"{urls['mcp']}/mcp")
+        stack.enter_context(_held(data, reset=reset))
+        _write(data / MARK, {"gateway_url": addresses.gateway, "mcp_url": addresses.mcp})
+        keys = _keys(data)
+
+        given = _given(keys, addresses)
+        loaded = {name: load(service.settings, given=given[name]) for name, service in services.items()}
+        for name, found in loaded.items():
+            variable = f"TASKGATE_{name.upper()}_DATABASE_URL"
+            if found.sources[variable] == DEFAULT:
+                given[name][variable] = f"sqlite:///{quote(str(data.resolve() / name))}.db"
+        parts = {name: Part(listeners[name], urls[name], _variables(given[name])) for name in services}
+        offline = all(loaded["gateway"].sources[variable] == DEFAULT for variable in MODEL)
+        patience_s = max(found.settings.drain_s for found in loaded.values()) + STOP_GRACE_S
+
+        def announce(pids: Mapping[str, int]) -> None:
+            facts = _facts(keys, addresses, pids)
+            print(json.dumps(facts) if as_json else _sentences(facts, data, offline=offline), flush=True)
+
+        return asyncio.run(_supervise(parts, announce, patience_s))
+
+
+def mint(
+    data: Path, subject: str, *, audience: str | None = None, scopes: Iterable[str] | None = None, lifetime_s: int
+) -> str:
+    """A token for a person that the set-up in `data` accepts: at the service named `gateway` or `mcp`, or at both."""
+    mark = _read(data / MARK, ("gateway_url", "mcp_url"))
+    if mark is None or not (data / KEYS).exists():
+        raise Problem("not_found", f"{data} was never set up", f"run `taskgate dev --data {data}` first")
+    wanted = set(SCOPES if scopes is None else scopes)
+    if unknown := sorted(wanted - SCOPES.keys()):
+        raise Problem("bad_argument", f"there is no scope {unknown[0]}", f"choose from {', '.join(SCOPES)}")
+    known = {"gateway": mark["gateway_url"], "mcp": mark["mcp_url"]}
+    audiences = list(known.values()) if audience is None else known[audience]
+    return _issue(_keys(data), subject, audiences, wanted, lifetime_s)
+
+
+def _issue(keys: Keys, subject: str, audience: str | Sequence[str], scopes: Iterable[str], lifetime_s: int) -> str:
+    signer = Signer(ISSUER, [keys.issuer])
+    return signer.issue(subject, audience, scopes, lifetime_s=lifetime_s, client_id="taskgate-cli")
+
+
+# The directory
+
+
+@contextmanager
+def _held(data: Path, *, reset: bool) -> Generator[None]:
+    """Hold the directory for this process alone, private, and freed of what was generated if so wished."""
+    with ExitStack() as stack:
+        try:
+            data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
+            stack.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _require_ours(data, reset=reset)
+            data.chmod(0o700)
+            for name in GENERATED if reset else ():
+                (data / name).unlink(missing_ok=True)
+        except BlockingIOError as error:
+            raise Problem(
+                "busy", f"another taskgate dev is using {data}", "stop it, or choose another --data"
+            ) from error
+        except OSError as error:
+            raise Problem(
+                "bad_argument", f"{data} cannot be used: {error.strerror}", "choose another --data"
+            ) from error
+        yield
+
+
+def _require_ours(data: Path, *, reset: bool) -> None:
+    """What lies in a directory that somebody else filled is neither mixed with ours nor deleted."""
+    present = {path.name for path in data.iterdir()}
+    if not present or _read(data / MARK, ("gateway_url", "mcp_url")) is not None:
+        return
+    if reset:
+        raise Problem("bad_argument", f"{data} has no {MARK}, so nothing in it is deleted", "leave out --reset")
+    if not present <= GENERATED:
+        raise Problem(
+            "bad_argument", f"{data} holds files that are not ours", "choose a directory of its own by --data"
+        )
+
+
+def _keys(data: Path) -> Keys:
+    path = data / KEYS
+    found = _read(path, ("issuer", "gateway", "state"))
+    if found is None:
+        found = {name: SigningKey.generate().pem for name in ("issuer", "gateway")}
+        found["state"] = b64encode(os.urandom(32)).decode()
+        _write(path, found)
+    try:
+        return Keys(SigningKey.from_pem(found["issuer"]), SigningKey.from_pem(found["gateway"]), found["state"])
+    except ValueError as error:
+        raise _unreadable(path) from error
+
+
+def _read(path: Path, names: Iterable[str]) -> dict[str, str] | None:
+    """The values of these names in one of our files; None if there is no such file."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {name: str(found[name]) for name in names}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise _unreadable(path) from error
+
+
+def _unreadable(path: Path) -> Problem:
+    return Problem("bad_argument", f"{path} cannot be read", "restore it, or delete it to have it made anew")
+
+
+def _write(path: Path, values: Mapping[str, str]) -> None:
+    """At once or not at all, and readable by nobody else at any moment."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600, exist_ok=False)
+    new.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    new.replace(path)
+
+
+# What the services are told
+
+
+def _given(keys: Keys, addresses: Addresses) -> dict[str, dict[str, str]]:
+    people = {"issuer": ISSUER, "jwks": Signer(ISSUER, [keys.issuer]).jwks, "interactive": False}
+    gateway = {
+        "issuer": addresses.gateway,
+        "jwks": Signer(addresses.gateway, [keys.gateway]).jwks,
+        "interactive": False,
+        "delegates_for": [ISSUER],
+        "max_lifetime_s": DELEGATED_LIMIT_S,
+    }
+    both = {
+        "TASKGATE_ENV": "dev",
+        "TASKGATE_MCP_URL": addresses.mcp,
+        "TASKGATE_GATEWAY_URL": addresses.gateway,
+    }
+    return {
+        "gateway": both
+        | {
+            "TASKGATE_GATEWAY_BIND": urlsplit(addresses.gateway).netloc,
+            "TASKGATE_GATEWAY_ISSUERS": json.dumps([people | {"audience": addresses.gateway}]),
+            "TASKGATE_GATEWAY_SIGNING_KEYS": json.dumps([keys.gateway.pem]),
+            "TASKGATE_GATEWAY_MCP_ADDRESS": addresses.mcp,
+        },
+        "mcp": both
+        | {
+            "TASKGATE_MCP_BIND": urlsplit(addresses.mcp).netloc,
+            "TASKGATE_MCP_ISSUERS": json.dumps([issuer | {"audience": addresses.mcp} for issuer in (people, gateway)]),
+            "TASKGATE_MCP_STATE_KEYS": json.dumps([keys.state]),
+        },
+    }
+
+
+def _variables(given: Mapping[str, str]) -> dict[str, str]:
+    """Our own environment with these values instead of whatever it says about them, in a file or not."""
+    replaced = {f"{name}_FILE" for name in given}
+    return {name: value for name, value in environment().items() if name not in replaced} | dict(given)
+
+
+def _listener(port: int, flag: str) -> socket.socket:
+    listener = socket.socket()
+    try:
+        # Connections of a run that has just ended do not keep the port; somebody who listens on it does.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise Problem(
+            "bad_argument",
+            f"port {port} cannot be used: {error.strerror}",
+            f"stop what uses it, or choose another with {flag} (0 takes a free one)",
+        ) from error
+    return listener
+
+
+# The processes
+
+
+async def _supervise(
+    parts: Mapping[str, Part], announce: Callable[[Mapping[str, int]], None], patience_s: float
+) -> int:
+    """Prepare the databases, run the services until told to stop, and leave nothing running, however this ends."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    code = await _upgrade({name: value for part in parts.values() for name, value in part.variables.items()}, stop)
+    if code != 0 or stop.is_set():
+        return code
+
+    async def announce_when_ready() -> None:
+        await _ready({name: part.url for name, part in parts.items()})
+        announce({name: child.pid for name, child in children.items()})
+        await stop.wait()
+
+    children: dict[str, Process] = {}
+    # The children watch the reading end. Only this process has the other one, so that even its death by SIGKILL tells.
+    lifeline, held = os.pipe()
+    try:
+        for name, part in parts.items():
+            fd = part.listener.fileno()
+            arguments = ("serve", name, "--fd", str(fd), "--until-closed", str(lifeline))
+            children[name] = await _start(arguments, part.variables, (fd, lifeline))
+            # A copy kept here would go on accepting connections when the child is gone.
+            part.listener.close()
+        await _first(stop.wait(), announce_when_ready(), *(child.wait() for child in children.values()))
+        if stop.is_set():
+            return 0
+        ended = {name: child.returncode for name, child in children.items() if child.returncode is not None}
+        _say(*(f"The {TITLES[name]} ended by itself, {_how(code)}; so this ends too." for name, code in ended.items()))
+        return 1
+    finally:
+        stop.clear()
+        await _end(children.values(), stop, patience_s)
+        os.close(held)
+        os.close(lifeline)
+
+
+async def _upgrade(variables: dict[str, str], stop: asyncio.Event) -> int:
+    """The exit code of the command that production runs too; here nobody else has to load what migrations need."""
+    upgrade = await _start(("db", "upgrade"), variables)
+    await _first(stop.wait(), upgrade.wait())
+    if stop.is_set():
+        if upgrade.returncode is None:
+            # It is one transaction for each service, so nothing is left half done.
+            upgrade.kill()
+            await upgrade.wait()
+        return 0
+    code = upgrade.returncode or 0
+    if code < 0:
+        _say(f"The databases could not be prepared: the upgrade ended {_how(code)}.")
+        return 1
+    return code
+
+
+async def _start(arguments: Sequence[str], variables: dict[str, str], inherited: Sequence[int] = ()) -> Process:
+    # The file itself rather than a name that has to be found: it notices when another `shared` comes first.
+    return await create_subprocess_exec(
+        sys.executable,
+        "-P",
+        COMMAND,
+        *arguments,
+        env=variables,
+        pass_fds=inherited,
+        stdin=DEVNULL,
+        stdout=sys.stderr,
+        # Ctrl-C reaches this process alone, which then stops the others in good order.
+        start_new_session=True,
+    )
+
+
+async def _ready(urls: Mapping[str, str]) -> None:
+    """Return when every service is ready; raise when that takes too long, with the last that was heard."""
+    last = dict.fromkeys(urls, "it does not answer")
+
+    async def ask(name: str, url: str) -> None:
+        while True:
+            with suppress(httpx2.TransportError):
+                response = await http.get(f"{url}/readyz")
+                if response.status_code == 200:
+                    del last[name]
+                    return
+                last[name] = f"it answers {response.text}"
+            await asyncio.sleep(ASK_AGAIN_S)
+
+    # Proxies of the environment are for the outside world.
+    async with httpx2.AsyncClient(trust_env=False, timeout=ANSWER_S) as http:
+        try:
+            async with asyncio.timeout(READY_S):
+                await asyncio.gather(*(ask(name, url) for name, url in urls.items()))
+        except TimeoutError as error:
+            name, words = next(iter(last.items()))
+            message = f"the {TITLES[name]} was not ready within {READY_S:.0f} s: {words}"
+            raise Problem("timeout", message, "read its log above") from error
+
+
+async def _end(children: Iterable[Process], again: asyncio.Event, patience_s: float) -> None:
+    """Ask every child to stop, and wait; make them stop when that takes too long or somebody asks again."""
+    alive = [child for child in children if child.returncode is None]
+    for child in alive:
+        with suppress(ProcessLookupError):
+            child.terminate()
+
+    async def everyone() -> None:
+        for child in alive:
+            await child.wait()
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience_s):
+            await _first(again.wait(), everyone())
+    for child in alive:
+        if child.returncode is None:
+            child.kill()
+    await everyone()
+
+
+async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
+    """Return when one of these is done, or raise what it raised; the others are cancelled."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+def _how(code: int) -> str:
+    return f"with exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+
+
+def _say(*lines: str) -> None:
+    print(*lines, sep="\n", file=sys.stderr, flush=True)
+
+
+# What people read
+
+
+def _facts(keys: Keys, addresses: Addresses, pids: Mapping[str, int]) -> dict[str, Any]:
+    sign_in = _issue(keys, PERSON, addresses.gateway, SCOPES, PERSON_S)
+    return {
+        "chat_url": f"{addresses.gateway}/#token={sign_in}",
+        "chatkit_url": f"{addresses.gateway}/chatkit",
+        "mcp_url": addresses.mcp,
+        "token": _issue(keys, PERSON, [addresses.gateway, addresses.mcp], SCOPES, PERSON_S),
+        "subject": PERSON,
+        "pids": pids,
+    }
+
+
+def _sentences(facts: Mapping[str, Any], data: Path, *, offline: bool) -> str:
+    place = "" if data == Path(".taskgate") else f" --data {shlex.quote(str(data))}"
+    model = "offline; set OPENAI_API_KEY or TASKGATE_GATEWAY_MODEL for a real one" if offline else "as the settings say"
+    return f"""
+  Chat    {facts["chat_url"]}
+          opens signed in as {facts["subject"]}
+  Tools   {facts["mcp_url"]}
+  Client  claude mcp add --transport http taskgate {facts["mcp_url"]} --header "Authorization: Bearer {facts["token"]}"
+  Token   {facts["token"]}
+          is {facts["subject"]}'s for 12 hours; for somebody else: taskgate token mint{place} --subject bob
+  Model   {model}
+  Stop    Ctrl-C; data stays. Start again from nothing: taskgate dev{place} --reset
+"""

@@ -1,0 +1,65 @@
+"""The only code that makes tokens: the delegated token of each tool call, and tokens for development and tests."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import jwt
+
+from shared.tokens.caller import Caller
+from shared.tokens.keys import SigningKey, public_jwks
+
+DELEGATED_S: Final = 60
+
+
+class Signer:
+    """Signs as one issuer with the first of its keys, and publishes all of them."""
+
+    def __init__(self, issuer: str, keys: Sequence[SigningKey], *, now: Callable[[], float] = time.time) -> None:
+        if not keys:
+            raise ValueError("a signer needs a key")
+        self.issuer = issuer
+        self._keys = tuple(keys)
+        self._now = now
+
+    @property
+    def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """The public keys, for whoever verifies."""
+        return public_jwks(self._keys)
+
+    def delegate(self, caller: Caller, audience: str, scopes: Iterable[str], *, request_id: str | None = None) -> str:
+        """A token for one call to another service as this caller: short, for one audience, never outliving the
+        caller's own token, and saying that we act for him."""
+        now = int(self._now())
+        claims = {
+            "sub": caller.subject,
+            "sub_iss": caller.issuer,
+            "act": {"sub": self.issuer},
+            "client_id": "taskgate-gateway",
+            "scope": " ".join(sorted(scopes)),
+            "exp": min(now + DELEGATED_S, caller.expires_at),
+        }
+        if caller.session_id:
+            claims["sid"] = caller.session_id
+        if request_id:
+            claims["rid"] = request_id
+        return self._sign(audience, now, claims)
+
+    def issue(
+        self, subject: str, audience: str | Sequence[str], scopes: Iterable[str], *, lifetime_s: int, client_id: str
+    ) -> str:
+        """An access token of our own issuer for a person."""
+        now = int(self._now())
+        claims = {
+            "sub": subject,
+            "client_id": client_id,
+            "scope": " ".join(sorted(scopes)),
+            "exp": now + lifetime_s,
+        }
+        return self._sign(audience, now, claims)
+
+    def _sign(self, audience: str | Sequence[str], now: int, claims: dict[str, Any]) -> str:
+        key = self._keys[0]
+        stamped = {"iss": self.issuer, "aud": audience, "iat": now, "jti": secrets.token_urlsafe(16), **claims}
+        return jwt.encode(stamped, key.private, algorithm="EdDSA", headers={"kid": key.kid, "typ": "at+jwt"})

@@ -1,0 +1,209 @@
+"""From HTTP to `Caller` and from `Caller` to a transaction: what stands between the wire and every tool.
+
+A token is checked on each request. A connection, a session and a cache carry no authority.
+"""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from fastmcp.dependencies import Depends
+from fastmcp.server.auth import AccessToken, RemoteAuthProvider, TokenVerifier
+from fastmcp.server.dependencies import get_access_token, get_context
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.tools.base import ToolResult
+from mcp import MCPError
+from mcp_types import INVALID_PARAMS, CallToolRequestParams
+from pydantic import AnyHttpUrl, ConfigDict
+from starlette.middleware import Middleware as AsgiLayer
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mcp_server.tasks.cursors import Cursors
+from mcp_server.tasks.spaces import require_zone
+from shared.asgi import problem_response
+from shared.db import Database, Tx
+from shared.errors import Problem
+from shared.tokens import SCOPES, Caller, IssuerProfile, KeysUnavailable, Refused, Verifier
+from shared.tokens.verifier import LEEWAY_S
+
+UNAUTHENTICATED: Final = -31401
+FORBIDDEN: Final = -31403
+BASE_SCOPE: Final = "tasks:read"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the process opened once and every call uses."""
+
+    database: Database
+    cursors: Cursors
+    default_tz: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class CallMeta:
+    """What a client may send beside the arguments, out of reach of its model."""
+
+    request_id: str
+    tz: str
+
+
+class CallerToken(AccessToken):
+    """The SDK's access token with our `Caller` in it. The token itself stays outside."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    caller: Caller
+
+
+class BearerVerifier(TokenVerifier):
+    """Our verifier in the shape the SDK asks for."""
+
+    def __init__(self, verifier: Verifier, resource: str) -> None:
+        super().__init__()
+        self._verifier = verifier
+        self._resource = resource
+
+    async def verify_token(self, token: str) -> CallerToken | None:
+        try:
+            caller = await self._verifier.verify(token)
+        except Refused:
+            return None
+        return CallerToken(
+            token="redacted",  # noqa: S106
+            client_id=caller.client_id,
+            scopes=sorted(caller.scopes),
+            # The SDK compares without leeway; ours was applied already.
+            expires_at=caller.expires_at + LEEWAY_S,
+            # The SDK binds sealed states to (client_id, iss, subject): left empty, two people would be one.
+            subject=caller.key,
+            claims={"iss": caller.issuer, "sub": caller.subject},
+            resource=self._resource,
+            caller=caller,
+        )
+
+
+class TaskgateAuth(RemoteAuthProvider):
+    """Bearer tokens of the configured issuers, and the metadata that tells clients where to get one."""
+
+    def __init__(self, verifier: Verifier, profiles: Sequence[IssuerProfile], mcp_url: str) -> None:
+        self._issuers = [profile.issuer for profile in profiles if profile.interactive and not profile.delegates_for]
+        super().__init__(
+            BearerVerifier(verifier, mcp_url),
+            # Plain strings: as URLs they would gain a slash, and clients compare byte by byte.
+            authorization_servers=cast("list[AnyHttpUrl]", self._issuers),
+            base_url=mcp_url.removesuffix("/mcp"),
+            scopes_supported=list(SCOPES),
+            challenge_scopes=[BASE_SCOPE],
+            resource_name="taskgate",
+        )
+
+    def get_routes(self, mcp_path: str | None = None) -> list[Any]:
+        """The metadata, if there is an issuer where a client can sign in."""
+        return super().get_routes(mcp_path) if self._issuers else []
+
+    def get_middleware(self) -> list[Any]:
+        """The SDK's layers, inside of ours."""
+        return [AsgiLayer(Credentials), *super().get_middleware()]
+
+
+class Credentials:
+    """ASGI: one credential per request, and 503 instead of 401 while an issuer's keys were never loaded.
+
+    A 401 then would make clients throw away good tokens and send people to sign in again.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if sum(name == b"authorization" for name, _ in scope["headers"]) > 1:
+            problem = Problem("bad_request", "two Authorization headers were sent", "send one")
+            await problem_response(problem)(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send)
+        except KeysUnavailable:
+            problem = Problem("unavailable", "the keys that sign tokens cannot be loaded", "try again in 5 s")
+            await problem_response(problem, headers={"Retry-After": "5"})(scope, receive, send)
+
+
+class Guard(Middleware):
+    """Before any tool: the tool is known, a caller is there, and his token permits it."""
+
+    def __init__(self, scopes: Mapping[str, str]) -> None:
+        self._scopes = dict(scopes)
+
+    async def on_call_tool(
+        self, context: MiddlewareContext[CallToolRequestParams], call_next: CallNext[CallToolRequestParams, ToolResult]
+    ) -> ToolResult:
+        name = context.message.name
+        if name not in self._scopes:
+            raise MCPError(INVALID_PARAMS, f"unknown_tool: there is no tool {name[:40]!r}")
+        caller = current_caller()
+        if not caller.may(self._scopes[name]):
+            raise MCPError(FORBIDDEN, f"insufficient scope, needs: {self._scopes[name]}")
+        return await call_next(context)
+
+
+def current_caller() -> Caller:
+    """Who sent the request being answered."""
+    token = get_access_token()
+    if not isinstance(token, CallerToken):
+        raise MCPError(UNAUTHENTICATED, "sign in first")
+    return token.caller
+
+
+def current_resources() -> Resources:
+    """What the process opened once."""
+    resources = get_context().lifespan_context["taskgate"]
+    assert isinstance(resources, Resources)
+    return resources
+
+
+def _call_meta() -> CallMeta:
+    request = get_context().request_context
+    meta: Mapping[str, Any] = (request.meta if request is not None else None) or {}
+    request_id, tz = meta.get("taskgate/request_id"), meta.get("taskgate/tz")
+    if request_id is not None and not _is_request_id(request_id):
+        raise Problem("bad_argument", "_meta taskgate/request_id is no request id", "1-128 printable ASCII characters")
+    return CallMeta(
+        request_id=f"m:{request_id}" if request_id else "",
+        tz=require_zone(tz) if isinstance(tz, str) else current_resources().default_tz,
+    )
+
+
+def argument_request_id(value: str) -> str:
+    """The key of a repeat that came as an argument; kept apart from those in `_meta`, which the host writes."""
+    if not value:
+        return ""
+    if not _is_request_id(value):
+        raise Problem("bad_argument", "request_id is not usable", "1-128 printable ASCII characters")
+    return f"a:{value}"
+
+
+def _is_request_id(value: object) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= 128 and value.isascii() and value.isprintable()
+
+
+@asynccontextmanager
+async def _reading() -> AsyncGenerator[Tx]:
+    async with current_resources().database.begin(current_caller()) as tx:
+        yield tx
+
+
+@asynccontextmanager
+async def _writing() -> AsyncGenerator[Tx]:
+    async with current_resources().database.begin(current_caller(), write=True) as tx:
+        yield tx
+
+
+# Defaults of tool parameters: invisible in the schema, one per call, committed before the reply leaves.
+ReadTx: Final[Tx] = Depends(_reading)
+WriteTx: Final[Tx] = Depends(_writing)
+ThisCall: Final[CallMeta] = Depends(_call_meta)
+TheResources: Final[Resources] = Depends(current_resources)

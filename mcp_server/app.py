@@ -1,0 +1,161 @@
+"""All wiring of the tool server: settings in, an ASGI application out, and the process around it."""
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx2
+from fastmcp import FastMCP
+from mcp.server.caching import CacheHint
+from mcp.server.request_state import RequestStateSecurity
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from mcp_server.access import Guard, Resources, TaskgateAuth
+from mcp_server.service import SCHEMA
+from mcp_server.settings import McpSettings
+from mcp_server.tasks.cursors import Cursors
+from mcp_server.tasks.spaces import row_policies
+from mcp_server.tools.surface import TaskTool, scope_of
+from mcp_server.tools.tasks import task_tools
+from shared import __version__
+from shared.asgi import BodyLimit, Check, Drain, HostOriginGuard, Probes, RequestLog, SecurityHeaders
+from shared.db import Database
+from shared.errors import Problem
+from shared.migrate import require_schema
+from shared.serve import serve
+from shared.telemetry import configure_logs
+from shared.tokens import Verifier, build_verifier
+
+log = logging.getLogger(__name__)
+
+BODY_LIMIT: Final = 1024 * 1024
+INSTRUCTIONS: Final = (Path(__file__).parent / "instructions.md").read_text(encoding="utf-8").strip()
+
+# The lists are the same for everybody and say so. What belongs to one person is never cached by anyone.
+LISTS: Final = CacheHint(ttl_ms=300_000, scope="public")
+PRIVATE: Final = CacheHint(ttl_ms=0, scope="private")
+CACHE_HINTS: Final = {
+    "server/discover": LISTS,
+    "tools/list": LISTS,
+    "prompts/list": LISTS,
+    "resources/templates/list": LISTS,
+    "resources/list": PRIVATE,
+    "resources/read": PRIVATE,
+}
+
+
+def create_app(
+    settings: McpSettings,
+    database: Database,
+    verifier: Verifier,
+    drain: Drain,
+    tools: Sequence[TaskTool] | None = None,
+) -> ASGIApp:
+    """The tool server as one ASGI application."""
+    server = build_server(settings, database, verifier, task_tools() if tools is None else tools)
+    public = urlsplit(settings.mcp_url)
+    hosts = {public.netloc, *settings.hosts}
+    origins = {f"{public.scheme}://{public.netloc}", *settings.origins}
+    app: ASGIApp = server.http_app(
+        path=public.path,
+        stateless_http=True,
+        json_response=False,  # the other mode goes on working after the client has left
+        host_origin_protection=True,
+        allowed_hosts=sorted(hosts),
+        allowed_origins=sorted(origins),
+    )
+    app = BodyLimit(app, BODY_LIMIT)
+    app = HostOriginGuard(app, hosts, origins)
+    if settings.origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"],
+            expose_headers=["WWW-Authenticate", "MCP-Protocol-Version", "Retry-After", "X-Request-Id"],
+        )
+    app = SecurityHeaders(app, https=public.scheme == "https")
+    app = RequestLog(app, settings.trusted_proxies)
+    return Probes(app, checks(database, verifier), drain)
+
+
+def build_server(
+    settings: McpSettings, database: Database, verifier: Verifier, tools: Sequence[TaskTool]
+) -> FastMCP[Any]:
+    """The MCP server with these tools, each behind the guard."""
+    keys = [key.get_secret_value() for key in settings.state_keys]
+    resources = Resources(database, Cursors([key.encode() for key in keys]))
+    server = FastMCP(
+        "taskgate",
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        auth=TaskgateAuth(verifier, settings.issuers, settings.mcp_url),
+        lifespan=_lifespan(resources),
+        mask_error_details=True,
+        list_page_size=50,
+        request_state_security=RequestStateSecurity(keys=keys, ttl=300),
+    )
+    for tool in tools:
+        server.add_tool(tool)
+    server.add_middleware(Guard({tool.name: scope_of(tool) for tool in tools}))
+    low = server._mcp_server  # noqa: SLF001 (no public way yet; a test notices when it goes)
+    low.cache_hints = CACHE_HINTS
+    # Otherwise every call would run the whole tools/list first, only to learn one schema.
+    low.get_tool_input_schema = {tool.name: tool.parameters for tool in tools}.get
+    return server
+
+
+def checks(database: Database, verifier: Verifier) -> list[Check]:
+    """What must work before requests are welcome."""
+
+    async def schema() -> None:
+        await require_schema(database, SCHEMA)
+
+    return [
+        Check("database", required=True, run=database.ping),
+        Check("schema", required=True, run=schema),
+        Check("keys", required=True, run=verifier.load_keys),
+    ]
+
+
+async def run(settings: McpSettings, fd: int | None) -> None:
+    """Serve until told to stop."""
+    configure_logs("mcp", settings.log_level, settings.secrets)
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(httpx2.AsyncClient())
+        database = Database(settings.database_url.get_secret_value(), pool_size=settings.pool_size, scope=row_policies)
+        stack.push_async_callback(database.close)
+        await database.open()
+        await require_schema(database, SCHEMA)
+        await _require_row_security(settings, database)
+        verifier = build_verifier(settings.issuers, settings.mcp_url, http)
+        drain = Drain()
+        await serve(
+            create_app(settings, database, verifier, drain),
+            bind=settings.bind,
+            fd=fd,
+            drain=drain,
+            drain_s=settings.drain_s,
+            notice_s=0 if settings.env == "dev" else 3,
+        )
+
+
+async def _require_row_security(settings: McpSettings, database: Database) -> None:
+    if settings.env != "dev" and await database.bypasses_row_security():
+        raise Problem(
+            "unavailable",
+            "the database role ignores row security",
+            "connect as a role without SUPERUSER and BYPASSRLS, see docs/operating.md",
+        )
+
+
+def _lifespan(resources: Resources) -> Callable[[FastMCP[Any]], Any]:
+    @asynccontextmanager
+    async def lifespan(_: FastMCP[Any]) -> AsyncGenerator[dict[str, Any]]:
+        yield {"taskgate": resources}
+
+    return lifespan

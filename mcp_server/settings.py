@@ -1,0 +1,72 @@
+"""The settings of the tool server."""
+
+from pydantic import SecretStr, field_validator
+
+from shared.settings import ServiceSettings, setting
+from shared.tokens import IssuerProfile
+
+KEY_BYTES = 32
+
+
+class McpSettings(ServiceSettings):
+    """What the tool server can be told."""
+
+    bind: str = setting("TASKGATE_MCP_BIND", "Address and port to listen on.", default="127.0.0.1:8001")
+    database_url: SecretStr = setting(
+        "TASKGATE_MCP_DATABASE_URL",
+        "The database of tasks; may lead to a pooler.",
+        default="sqlite:///.taskgate/mcp.db",
+        secret=True,
+        example="postgresql://taskgate_app:...@db/taskgate",
+    )
+    database_direct_url: SecretStr | None = setting(
+        "TASKGATE_MCP_DATABASE_DIRECT_URL",
+        "The same database without a pooler and as the owner of its tables, for migrations.",
+        default=None,
+        secret=True,
+    )
+    issuers: tuple[IssuerProfile, ...] = setting(
+        "TASKGATE_MCP_ISSUERS",
+        "Whose tokens are accepted: a JSON list of issuer profiles; the gateway's has delegates_for.",
+        example='[{"issuer":"https://login.example.com","jwks_uri":"https://login.example.com/jwks"}]',
+    )
+    state_keys: tuple[SecretStr, ...] = setting(
+        "TASKGATE_MCP_STATE_KEYS",
+        "Keys that seal cursors and confirmations, the newest first; the same on every replica.",
+        secret=True,
+        example="the output of: openssl rand -base64 32",
+    )
+    origins: tuple[str, ...] = setting(
+        "TASKGATE_MCP_ORIGINS",
+        "Other browser origins that may call with a bearer token.",
+        default=(),
+        example="https://app.example.com",
+    )
+    hosts: tuple[str, ...] = setting(
+        "TASKGATE_MCP_HOSTS",
+        "Further values of the Host header, e.g. the name inside the cluster.",
+        default=(),
+        example="taskgate-mcp:8001",
+    )
+
+    @field_validator("issuers")
+    @classmethod
+    def _someone(cls, value: tuple[IssuerProfile, ...]) -> tuple[IssuerProfile, ...]:
+        if not value:
+            raise ValueError("at least one issuer is needed, or nobody can call")
+        if len({profile.issuer for profile in value}) < len(value):
+            raise ValueError("two profiles have the same issuer")
+        return value
+
+    @field_validator("state_keys")
+    @classmethod
+    def _strong(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not value or any(len(key.get_secret_value()) < KEY_BYTES for key in value):
+            raise ValueError(f"at least one key is needed, each of {KEY_BYTES} characters or more")
+        return value
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no log may show."""
+        urls = [url.get_secret_value() for url in (self.database_url, self.database_direct_url) if url is not None]
+        return (*urls, *(key.get_secret_value() for key in self.state_keys))

@@ -1,0 +1,1 @@
+"""Tasks as a plain library: nothing in here knows MCP."""

@@ -1,0 +1,1 @@
+"""The gateway: it owns conversations and nothing else, and reaches tasks only through tools."""

@@ -1,0 +1,109 @@
+"""All wiring of the gateway: settings in, an ASGI application out, and the process around it."""
+
+import logging
+from contextlib import AsyncExitStack
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx2
+from agents import Model
+from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from gateway.agent import Assistant, choose_model
+from gateway.assets import Assets
+from gateway.chat import TaskChat, use_utc
+from gateway.connection import Connection
+from gateway.endpoints import Endpoints
+from gateway.login import SignIn
+from gateway.running import Running
+from gateway.service import SCHEMA
+from gateway.settings import GatewaySettings
+from gateway.store import ThreadStore
+from gateway.toolbox import ToolFront
+from shared.asgi import BodyLimit, Check, Drain, HostOriginGuard, Probes, RequestLog, SecurityHeaders
+from shared.db import Database, clock
+from shared.migrate import require_schema
+from shared.serve import serve
+from shared.telemetry import configure_logs
+from shared.tokens import Signer, Verifier, build_verifier
+
+log = logging.getLogger(__name__)
+
+BODY_LIMIT: Final = 256 * 1024
+
+
+def create_app(
+    settings: GatewaySettings,
+    database: Database,
+    verifier: Verifier,
+    connection: Connection,
+    model: Model,
+    model_name: str,
+    drain: Drain,
+    running: Running,
+) -> ASGIApp:
+    """The gateway as one ASGI application."""
+    use_utc()
+    public = urlsplit(settings.gateway_url)
+    origin = f"{public.scheme}://{public.netloc}"
+    signer = Signer(settings.gateway_url, settings.keys)
+    front = ToolFront()
+    chat = TaskChat(
+        ThreadStore(database), Assistant(model, front), front, connection, signer, audience=settings.mcp_url
+    )
+    sign_in = SignIn(verifier, database, origin, clock)
+    endpoints = Endpoints(chat, sign_in, running, drain, Assets(), signer.jwks, model_name)
+    app: ASGIApp = Starlette(routes=endpoints.routes())
+    app = BodyLimit(app, BODY_LIMIT)
+    app = HostOriginGuard(app, {public.netloc, *settings.hosts}, {origin, *settings.origins})
+    if settings.origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-Taskgate-Client"],
+            expose_headers=["WWW-Authenticate", "Retry-After", "X-Request-Id"],
+        )
+    app = SecurityHeaders(app, https=public.scheme == "https")
+    app = RequestLog(app, settings.trusted_proxies)
+    return Probes(app, checks(database, verifier), drain)
+
+
+def checks(database: Database, verifier: Verifier) -> list[Check]:
+    """What must work before requests are welcome. The tool server is not among it: history works without."""
+
+    async def schema() -> None:
+        await require_schema(database, SCHEMA)
+
+    return [
+        Check("database", required=True, run=database.ping),
+        Check("schema", required=True, run=schema),
+        Check("keys", required=True, run=verifier.load_keys),
+    ]
+
+
+async def run(settings: GatewaySettings, fd: int | None) -> None:
+    """Serve until told to stop."""
+    configure_logs("gateway", settings.log_level, settings.secrets)
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(httpx2.AsyncClient())
+        database = Database(settings.database_url.get_secret_value(), pool_size=settings.pool_size)
+        stack.push_async_callback(database.close)
+        await database.open()
+        await require_schema(database, SCHEMA)
+        verifier = build_verifier(settings.issuers, settings.gateway_url, http)
+        connection = await stack.enter_async_context(Connection(settings.mcp_address or settings.mcp_url))
+        model_name, model = await choose_model(settings)
+        log.info("model chosen", extra={"model": model_name})
+        drain, running = Drain(), Running()
+        await serve(
+            create_app(settings, database, verifier, connection, model, model_name, drain, running),
+            bind=settings.bind,
+            fd=fd,
+            drain=drain,
+            drain_s=settings.drain_s,
+            notice_s=0 if settings.env == "dev" else 3,
+            finish=running.finish_or_stop,
+        )

@@ -1,0 +1,99 @@
+"""The settings of the gateway."""
+
+from pydantic import SecretStr, field_validator
+
+from shared.settings import ServiceSettings, setting
+from shared.tokens import IssuerProfile, SigningKey
+
+
+class GatewaySettings(ServiceSettings):
+    """What the gateway can be told."""
+
+    bind: str = setting("TASKGATE_GATEWAY_BIND", "Address and port to listen on.", default="127.0.0.1:8000")
+    database_url: SecretStr = setting(
+        "TASKGATE_GATEWAY_DATABASE_URL",
+        "The database of conversations; may lead to a pooler.",
+        default="sqlite:///.taskgate/gateway.db",
+        secret=True,
+        example="postgresql://taskgate_app:...@db/taskgate",
+    )
+    database_direct_url: SecretStr | None = setting(
+        "TASKGATE_GATEWAY_DATABASE_DIRECT_URL",
+        "The same database without a pooler and as the owner of its tables, for migrations.",
+        default=None,
+        secret=True,
+    )
+    issuers: tuple[IssuerProfile, ...] = setting(
+        "TASKGATE_GATEWAY_ISSUERS",
+        "Whose tokens are accepted from people: a JSON list of issuer profiles.",
+        example='[{"issuer":"https://login.example.com","jwks_uri":"https://login.example.com/jwks"}]',
+    )
+    signing_keys: tuple[SecretStr, ...] = setting(
+        "TASKGATE_GATEWAY_SIGNING_KEYS",
+        "Ed25519 keys as PEM that sign the token of each tool call, the newest first; the same on every replica.",
+        secret=True,
+        example='a JSON list of what "openssl genpkey -algorithm ed25519" prints',
+    )
+    origins: tuple[str, ...] = setting(
+        "TASKGATE_GATEWAY_ORIGINS",
+        "Other browser origins that may call with a bearer token.",
+        default=(),
+        example="https://app.example.com",
+    )
+    hosts: tuple[str, ...] = setting(
+        "TASKGATE_GATEWAY_HOSTS",
+        "Further values of the Host header, e.g. the name inside the cluster.",
+        default=(),
+        example="taskgate-gateway:8000",
+    )
+    mcp_address: str = setting(
+        "TASKGATE_GATEWAY_MCP_ADDRESS",
+        "Where to reach the tool server if not at its public URL; tokens are made out to the public URL all the same.",
+        default="",
+        example="http://taskgate-mcp:8001/mcp",
+    )
+    model: str = setting(
+        "TASKGATE_GATEWAY_MODEL",
+        "offline, openai:NAME (Responses API) or NAME (Chat Completions at the model URL). Unset: offline without a "
+        "key or URL, else the first model offered there.",
+        default="",
+        example="openai:gpt-5.2",
+    )
+    model_url: str = setting(
+        "TASKGATE_GATEWAY_MODEL_URL",
+        "Base URL of an OpenAI-compatible server.",
+        default="",
+        example="http://127.0.0.1:11434/v1",
+    )
+    model_key: SecretStr | None = setting(
+        "TASKGATE_GATEWAY_MODEL_KEY", "The key of the model provider.", default=None, secret=True
+    )
+
+    @field_validator("issuers")
+    @classmethod
+    def _someone(cls, value: tuple[IssuerProfile, ...]) -> tuple[IssuerProfile, ...]:
+        if not value:
+            raise ValueError("at least one issuer is needed, or nobody can sign in")
+        if len({profile.issuer for profile in value}) < len(value):
+            raise ValueError("two profiles have the same issuer")
+        return value
+
+    @field_validator("signing_keys")
+    @classmethod
+    def _keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not value:
+            raise ValueError("at least one key is needed")
+        for key in value:
+            SigningKey.from_pem(key.get_secret_value())
+        return value
+
+    @property
+    def keys(self) -> tuple[SigningKey, ...]:
+        """The signing keys, the one that signs first."""
+        return tuple(SigningKey.from_pem(key.get_secret_value()) for key in self.signing_keys)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no log may show."""
+        known = (self.database_url, self.database_direct_url, self.model_key, *self.signing_keys)
+        return tuple(secret.get_secret_value() for secret in known if secret is not None)

@@ -1,0 +1,136 @@
+"""The tables of the gateway: conversations and browser sign-ins. This page is its data model.
+
+`owner` is issuer and subject in one string and leads every key of a conversation, so a forged or colliding id can never
+touch somebody else's row. Nothing refers to a thread by a foreign key: the lease of its first answer is older than it.
+
+Threads and items are ordered by (`created_us`, `seq`). `seq` counts the rows that fell into the same microsecond: the
+insert itself takes one more than the highest of that owner (and thread) and `created_us`, which the order index answers
+in one step. A database sequence would tie all owners to one counter. Two inserts at the same instant may draw the same
+number; `id` decides between them.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Column, Index, MetaData, SmallInteger, Table, Text, text
+from sqlalchemy.dialects.postgresql import TEXT
+from sqlalchemy.types import TypeEngine
+
+# Ids are compared byte by byte, whatever language the database sorts in.
+KEY: Final = Text().with_variant(TEXT(collation="C"), "postgresql")
+# Also for JSON: what ChatKit gave us must come back to the letter, and U+0000 is legal there but not in jsonb.
+WORDS: Final = Text()
+BIG: Final = BigInteger()
+
+metadata: Final = MetaData(naming_convention={"pk": "pk_%(table_name)s"})
+
+
+def _key(name: str) -> Column[Any]:
+    return Column(name, KEY, primary_key=True)
+
+
+def _required(name: str, kind: TypeEngine[Any], default: str | None = None) -> Column[Any]:
+    return Column(name, kind, nullable=False, server_default=None if default is None else text(default))
+
+
+def _optional(name: str, kind: TypeEngine[Any]) -> Column[Any]:
+    return Column(name, kind, nullable=True)
+
+
+# Conversations ------------------------------------------------------------------------------------------------------
+
+# A deleted thread stays as an empty row for a while, so that a late answer cannot bring it back to life.
+chat_threads = Table(
+    "chat_threads",
+    metadata,
+    _key("owner"),
+    _key("id"),
+    _required("seq", BIG),
+    _required("created_us", BIG),
+    _optional("title", WORDS),
+    _required("title_by", WORDS, "'none'"),  # `none`, `auto` or `user`: an automatic title never replaces a person's
+    _required("status", WORDS),
+    _required("data", WORDS),
+    _optional("history_from", KEY),  # the first item the model still sees; it moves rarely, so prompt caches hit
+    _optional("deleted_us", BIG),
+    Index("chat_threads_order", "owner", "created_us", "seq"),
+)
+
+chat_items = Table(
+    "chat_items",
+    metadata,
+    _key("owner"),
+    _key("thread_id"),
+    _key("id"),
+    _required("seq", BIG),
+    _required("created_us", BIG),
+    _required("kind", WORDS),
+    _required("data", WORDS),
+    Index("chat_items_order", "owner", "thread_id", "created_us", "seq"),
+)
+
+chat_feedback = Table(
+    "chat_feedback",
+    metadata,
+    _key("owner"),
+    _key("thread_id"),
+    _key("item_id"),
+    _required("kind", WORDS),
+    _required("at_us", BIG),
+    _optional("trace_id", WORDS),
+)
+
+chat_attachments = Table(
+    "chat_attachments",
+    metadata,
+    _key("owner"),
+    _key("id"),
+    _required("data", WORDS),
+)
+
+
+# Answers being written ----------------------------------------------------------------------------------------------
+
+# The lease of a running answer: one per thread, held by `run_id` until `expires_us`. Another tab or process stops the
+# answer by setting `stop`; `partial` is what a crash leaves of it.
+chat_turns = Table(
+    "chat_turns",
+    metadata,
+    _key("owner"),
+    _key("thread_id"),
+    _required("run_id", WORDS),
+    _required("started_us", BIG),
+    _required("expires_us", BIG),
+    _required("stop", SmallInteger(), "0"),
+    _optional("partial", WORDS),
+)
+
+# A question the person has yet to answer, and the state of the run that waits for it.
+chat_pending = Table(
+    "chat_pending",
+    metadata,
+    _key("owner"),
+    _key("id"),
+    _required("thread_id", KEY),
+    _required("item_id", KEY),
+    _required("kind", WORDS),  # `approval` or `question`
+    _required("status", WORDS),
+    _required("expires_us", BIG),
+    _required("data", WORDS),
+)
+
+
+# Browser sign-ins ---------------------------------------------------------------------------------------------------
+
+# The cookie holds a random id and this table only its hash: reading the table signs nobody in.
+sessions = Table(
+    "sessions",
+    metadata,
+    _key("id_hash"),
+    _required("issuer", WORDS),
+    _required("subject", WORDS),
+    _required("scopes", WORDS),
+    _required("client_id", WORDS),
+    _required("created_us", BIG),
+    _required("expires_us", BIG),
+    _required("idle_us", BIG),
+)

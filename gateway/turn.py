@@ -1,0 +1,30 @@
+"""`Turn`: who asks, from which page, in which request. ChatKit hands it to everything it calls."""
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from shared.tokens import Caller
+
+if TYPE_CHECKING:
+    from gateway.running import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One request to the gateway. Whatever the client sent in it is data: mapped or quoted, never obeyed."""
+
+    caller: Caller
+    request_id: str
+    # Ours alone and never repeated, unlike a request id, which a proxy may choose.
+    id: str = field(default_factory=lambda: uuid4().hex)
+    page: dict[str, Any] = field(default_factory=dict)
+    time_zone: str = ""
+    answer: "Answer | None" = None
+    # Pages for people leave out what only the model may see; the model's history does not.
+    visible_only: bool = False
+    new_thread_id: str | None = None
+
+    def answered_by(self, answer: "Answer") -> "Turn":
+        """The same turn with a running answer; its history includes what only the model may see."""
+        return replace(self, answer=answer, visible_only=False)

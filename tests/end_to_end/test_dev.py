@@ -1,0 +1,323 @@
+"""`taskgate dev` as a person or a script runs it: real processes, real ports, and nothing left behind."""
+
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from shared import __version__
+from tests.engines import PostgresDatabase
+from tests.living import ToolClient
+
+TASKGATE: Final = Path(sys.executable).with_name("taskgate")
+FREE: Final = ("--gateway-port", "0", "--mcp-port", "0")
+# How long a process may take to go away before the test gives up on it.
+PATIENCE_S: Final = 60
+NOTHING: Final = MappingProxyType[str, str]({})
+
+
+@dataclass
+class Dev:
+    """A running `taskgate dev --json`."""
+
+    process: "subprocess.Popen[str]"
+    data: Path
+    facts: dict[str, Any]
+    # Of the two services; they become readable when the process has ended, even if nobody waits for it.
+    handles: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def gateway_url(self) -> str:
+        return str(self.facts["chatkit_url"]).removesuffix("/chatkit")
+
+    @property
+    def mcp_url(self) -> str:
+        return str(self.facts["mcp_url"])
+
+    def mint(self, *arguments: str) -> str:
+        """What another process prints that asks for a token."""
+        done = taskgate("token", "mint", "--data", str(self.data), *arguments, cwd=self.data)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.removesuffix("\n")
+
+    def rest(self) -> str:
+        """What else it printed on standard output, once it has ended."""
+        assert self.process.stdout is not None
+        return self.process.stdout.read()
+
+    def has_ended(self, name: str) -> bool:
+        """Wait for the process of a service to end."""
+        return bool(select.select([self.handles[name]], [], [], PATIENCE_S)[0])
+
+    @asynccontextmanager
+    async def tools(self, token: str) -> AsyncGenerator[ToolClient]:
+        """An MCP client with this token."""
+        async with (
+            httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http,
+            Client(streamable_http_client(self.mcp_url, http_client=http), cache=None) as client,
+        ):
+            yield ToolClient(client)
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """No settings but these."""
+    return {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | dict(settings)
+
+
+def taskgate(*arguments: str, cwd: Path, settings: Mapping[str, str] = NOTHING) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [TASKGATE, *arguments],
+        cwd=cwd,
+        env=environment(settings),
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+
+@contextmanager
+def started(
+    data: Path, *arguments: str, errors: int | None = None, settings: Mapping[str, str] = NOTHING
+) -> Iterator["subprocess.Popen[str]"]:
+    """`taskgate dev` on free ports. What it logs is shown when the test fails."""
+    command: list[str | Path] = [TASKGATE, "dev", *FREE, "--data", data, *arguments]
+    with subprocess.Popen(
+        command,
+        cwd=data.parent,
+        process_group=0,
+        env=environment(settings),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
+
+
+@contextmanager
+def running(data: Path, *, errors: int | None = None, settings: Mapping[str, str] = NOTHING) -> Iterator[Dev]:
+    """The same, ready and described."""
+    with started(data, "--json", errors=errors, settings=settings) as process:
+        assert process.stdout is not None
+        dev = Dev(process, data, json.loads(process.stdout.readline()))
+        dev.handles = {name: os.pidfd_open(pid) for name, pid in dev.facts["pids"].items()}
+        try:
+            yield dev
+        finally:
+            for handle in dev.handles.values():
+                os.close(handle)
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Generator[Dev]:
+    """One set-up for the tests that only look at it."""
+    with running(tmp_path_factory.mktemp("dev") / "data") as found:
+        yield found
+
+
+def status(url: str, token: str = "") -> int:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx2.get(url, headers=headers, timeout=30).status_code
+
+
+def call_status(mcp_url: str, token: str) -> int:
+    """How the tool server answers a request with this token."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {}}
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
+    return httpx2.post(mcp_url, json=body, headers=headers, timeout=30).status_code
+
+
+def test_the_one_line_says_where_everything_is(dev: Dev) -> None:
+    assert sorted(dev.facts) == ["chat_url", "chatkit_url", "mcp_url", "pids", "subject", "token"]
+    assert dev.facts["subject"] == "ada"
+    assert sorted(dev.facts["pids"]) == ["gateway", "mcp"]
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#token=[\w.-]+", dev.facts["chat_url"])
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/chatkit", dev.facts["chatkit_url"])
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/mcp", dev.facts["mcp_url"])
+
+
+def test_both_services_are_ready_when_the_line_is_there(dev: Dev) -> None:
+    assert status(f"{dev.gateway_url}/readyz") == 200
+    assert status(dev.mcp_url.removesuffix("/mcp") + "/readyz") == 200
+
+
+def test_the_token_opens_both_services_and_the_one_in_the_chat_address_only_the_chat(dev: Dev) -> None:
+    both = dev.facts["token"]
+    chat = urlsplit(dev.facts["chat_url"]).fragment.removeprefix("token=")
+    assert status(f"{dev.gateway_url}/auth/me", both) == 200
+    assert status(f"{dev.gateway_url}/auth/me", chat) == 200
+    assert call_status(dev.mcp_url, both) != 401
+    assert call_status(dev.mcp_url, chat) == 401
+
+
+def test_a_token_minted_meanwhile_opens_the_services_it_is_for(dev: Dev) -> None:
+    for arguments, opens in (
+        ((), (True, True)),
+        (("--for", "gateway"), (True, False)),
+        (("--for", "mcp"), (False, True)),
+    ):
+        token = dev.mint("--subject", "bob", *arguments)
+        gateway, mcp = status(f"{dev.gateway_url}/auth/me", token) != 401, call_status(dev.mcp_url, token) != 401
+        assert (gateway, mcp) == opens
+
+
+def test_only_its_owner_can_read_what_was_set_up(dev: Dev) -> None:
+    assert dev.data.stat().st_mode & 0o777 == 0o700
+    modes = {path.name: path.stat().st_mode & 0o777 for path in dev.data.iterdir()}
+    assert {"dev.json", "keys.json", "gateway.db", "mcp.db"} <= set(modes)
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_port_in_use_is_named_with_its_flag_and_nothing_is_written(dev: Dev, tmp_path: Path) -> None:
+    port = str(urlsplit(dev.mcp_url).port)
+    done = taskgate("dev", "--gateway-port", "0", "--mcp-port", port, "--data", str(tmp_path / "new"), cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"port {port} cannot be used" in done.stderr
+    assert "--mcp-port" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_directory_in_use_is_left_alone(dev: Dev, tmp_path: Path) -> None:
+    before = (dev.data / "keys.json").read_bytes()
+    done = taskgate("dev", *FREE, "--data", str(dev.data), "--reset", cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"another taskgate dev is using {dev.data}" in done.stderr
+    assert (dev.data / "keys.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("flags", [(), ("--reset",)])
+def test_a_directory_with_other_files_is_refused_and_untouched(flags: tuple[str, ...], tmp_path: Path) -> None:
+    data = tmp_path / "photos"
+    data.mkdir(mode=0o755)
+    (data / "mcp.db").write_text("not ours")
+    (data / "holiday.jpg").write_text("not ours either")
+    done = taskgate("dev", *FREE, "--data", str(data), *flags, cwd=tmp_path)
+    assert done.returncode == 2
+    assert str(data) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert {path.name: path.read_text() for path in data.iterdir()} == {
+        "mcp.db": "not ours",
+        "holiday.jpg": "not ours either",
+    }
+    assert data.stat().st_mode & 0o777 == 0o755
+
+
+def test_databases_that_no_set_up_left_are_not_reset(tmp_path: Path) -> None:
+    (tmp_path / "mcp.db").write_text("somebody's tasks")
+    done = taskgate("dev", *FREE, "--data", str(tmp_path), "--reset", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nothing in it is deleted" in done.stderr
+    assert (tmp_path / "mcp.db").read_text() == "somebody's tasks"
+
+
+def test_a_wrong_setting_is_named_before_anything_starts(tmp_path: Path) -> None:
+    done = taskgate("dev", *FREE, "--json", cwd=tmp_path, settings={"TASKGATE_LOG_LEVEL": "loud"})
+    assert done.returncode == 2
+    assert "TASKGATE_LOG_LEVEL" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.anyio
+async def test_tasks_stay_with_their_person_over_a_restart_on_other_ports(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running(data) as first:
+        async with first.tools(first.facts["token"]) as ada:
+            await ada.add("Water the plants")
+        first.process.terminate()
+        assert first.process.wait(PATIENCE_S) == 0
+        assert first.has_ended("gateway")
+        assert first.has_ended("mcp")
+        assert first.rest() == ""
+    with occupied(first), running(data) as second:
+        assert second.mcp_url != first.mcp_url
+        async with second.tools(second.facts["token"]) as ada:
+            assert await ada.titles() == ["Water the plants"]
+        async with second.tools(second.mint("--subject", "bob")) as bob:
+            assert await bob.titles() == []
+        # Killed like this, it has no chance to stop the others.
+        second.process.kill()
+        assert second.has_ended("gateway")
+        assert second.has_ended("mcp")
+
+
+@pytest.mark.postgres
+@pytest.mark.anyio
+async def test_databases_that_are_configured_take_the_place_of_files(
+    postgres_database: PostgresDatabase, tmp_path: Path
+) -> None:
+    urls = {"DATABASE_URL": postgres_database.app_url, "DATABASE_DIRECT_URL": postgres_database.owner_url}
+    settings = {f"TASKGATE_{name}_{kind}": url for name in ("MCP", "GATEWAY") for kind, url in urls.items()}
+    with running(tmp_path / "data", settings=settings) as dev:
+        async with dev.tools(dev.facts["token"]) as ada:
+            await ada.add("Water the plants")
+            assert await ada.titles() == ["Water the plants"]
+        assert status(f"{dev.gateway_url}/auth/me", dev.facts["token"]) == 200
+    assert list(dev.data.glob("*.db")) == []
+
+
+def test_when_one_service_dies_the_other_is_stopped_and_that_is_said(tmp_path: Path) -> None:
+    with running(tmp_path / "data", errors=subprocess.PIPE) as dev:
+        os.kill(dev.facts["pids"]["mcp"], signal.SIGKILL)
+        assert dev.has_ended("gateway")
+        _, said = dev.process.communicate(timeout=PATIENCE_S)
+        assert dev.process.returncode == 1
+        assert "The tool server ended by itself, killed by SIGKILL" in said
+
+
+def test_a_reset_begins_anew_and_people_are_told_in_words(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "dev.json").write_text('{"gateway_url": "http://127.0.0.1:8000", "mcp_url": "http://127.0.0.1:8001/mcp"}')
+    for name in ("keys.json", "mcp.db", "mcp.db-wal", "gateway.db", "notes.txt"):
+        (data / name).write_text("from before")
+    with started(data, "--reset") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"taskgate {__version__}  dev mode, data in {data}\n"
+        words = "".join(takewhile(lambda line: "Ctrl-C" not in line, process.stdout))
+        gateway_url = re.search(r"Chat +(http://127\.0\.0\.1:\d+)/#token=[\w.-]+\n", words)
+        client = re.search(
+            r"Client +claude mcp add --transport http taskgate (http://127\.0\.0\.1:\d+/mcp) "
+            r'--header "Authorization: Bearer ([\w.-]+)"\n',
+            words,
+        )
+        assert gateway_url
+        assert client
+        assert "offline" in words
+        assert status(f"{gateway_url[1]}/auth/me", client[2]) == 200
+        assert call_status(client[1], client[2]) != 401
+        assert (data / "notes.txt").read_text() == "from before"
+        assert not (data / "mcp.db").read_bytes().startswith(b"from before")
+        os.killpg(process.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
+        assert process.wait(PATIENCE_S) == 0
+
+
+@contextmanager
+def occupied(dev: Dev) -> Iterator[None]:
+    """Take the ports of a set-up that has ended, so that the next one gets others."""
+    with ExitStack() as stack:
+        for url in (dev.gateway_url, dev.mcp_url):
+            stack.enter_context(socket.create_server(("127.0.0.1", urlsplit(url).port or 0)))
+        yield

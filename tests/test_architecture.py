@@ -1,0 +1,199 @@
+"""The import rules. They are printed in docs/architecture.md from the constants below, so the page cannot go stale."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parent.parent
+PACKAGES: Final = ("shared", "mcp_server", "gateway")
+DOCUMENT: Final = ROOT / "docs" / "architecture.md"
+BEGIN, END = "<!-- rules: begin -->", "<!-- rules: end -->"
+
+# Who may not import what. A name stands for itself and everything below it.
+FORBIDDEN: Final = {
+    "shared": ("mcp_server", "gateway", "fastmcp", "mcp", "mcp_types", "agents", "chatkit", "openai"),
+    "mcp_server": ("gateway", "agents", "chatkit", "openai"),
+    "mcp_server.tasks": ("fastmcp", "mcp", "mcp_types", "starlette"),
+    "gateway": ("mcp_server", "fastmcp"),
+}
+
+# Sharp tools and the only places that touch them.
+OWNERS: Final = {
+    "jwt": ("shared.tokens",),
+    "os.environ": ("shared.settings",),
+    "create_async_engine": ("shared.db",),
+    "alembic": ("shared.migrate", "mcp_server.migrations", "gateway.migrations"),
+    "agents": (
+        "gateway.agent",
+        "gateway.toolbox",
+        "gateway.chat",
+        "gateway.history",
+        "gateway.running",
+        "gateway.offline",
+        "gateway.app",
+    ),
+    "chatkit.widgets": (),
+}
+
+# Imports inside a package flow one way: a module may import those that stand before it.
+ORDER: Final = {
+    "shared": (
+        "errors", "settings", "telemetry", "tokens", "db", "migrate", "service", "asgi", "serve", "development", "cli",
+    ),
+    "mcp_server.tasks": (
+        "task", "times", "days", "dates", "words", "tables", "spaces", "rows", "refs", "cursors", "filters", "find",
+        "journal", "edit",
+    ),
+    "mcp_server": ("settings", "service", "tasks", "access", "tools", "app", "__main__"),
+    "gateway": (
+        "settings", "service", "tables", "turn", "items", "store", "running", "connection", "toolbox",
+        "offline_speech", "offline", "agent", "history", "chat", "login", "assets", "endpoints", "app", "__main__",
+    ),
+}  # fmt: skip
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    """Every module of ours by its dotted name."""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            yield name, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(tree: ast.Module, *, at_import_time: bool = False) -> Iterator[str]:
+    """What a module imports, as dotted names; `from a import b` is both `a` and `a.b`.
+
+    `at_import_time` leaves out what is imported only for the type checker, or later, inside a function.
+    """
+    for node in _loaded(tree.body) if at_import_time else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _loaded(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    for node in body:
+        if isinstance(node, ast.Try):
+            yield from node.body
+        elif not isinstance(node, ast.If | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node
+
+
+def within(name: str, place: str) -> bool:
+    """Whether a dotted name is that place or below it."""
+    return name == place or name.startswith(f"{place}.")
+
+
+def test_no_package_imports_what_it_must_not_know() -> None:
+    broken = [
+        f"{name} imports {found}"
+        for name, tree in modules()
+        for place, forbidden in FORBIDDEN.items()
+        if within(name, place)
+        for found in imported(tree)
+        if any(within(found, stranger) for stranger in forbidden)
+    ]
+    assert not broken
+
+
+def test_every_sharp_tool_has_one_owner() -> None:
+    broken = [
+        f"{name} imports {found}"
+        for name, tree in modules()
+        for tool, owners in OWNERS.items()
+        if not any(within(name, owner) for owner in owners)
+        for found in imported(tree)
+        if within(found, tool) or found.endswith(f".{tool}")
+    ]
+    assert not broken
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    readers = {
+        name
+        for name, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+    }
+    assert readers <= {"shared.settings"}
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_imports_flow_one_way(package: str) -> None:
+    order = ORDER[package]
+    broken = []
+    for name, tree in modules():
+        here = _room(name, package, order)
+        if here is None:
+            continue
+        for found in imported(tree, at_import_time=True):
+            there = _room(found, package, order)
+            if there is not None and order.index(there) > order.index(here):
+                broken.append(f"{name} imports {found}")
+    assert not broken
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_every_room_of_a_package_stands_in_its_order(package: str) -> None:
+    folder = ROOT / package.replace(".", "/")
+    rooms = {path.stem for path in folder.glob("*.py")} | {
+        path.name for path in folder.iterdir() if path.is_dir() and (path / "__init__.py").exists()
+    }
+    assert rooms - {"__init__"} == set(ORDER[package])
+
+
+def test_every_module_says_what_it_owns() -> None:
+    silent = [name for name, tree in modules() if ast.get_docstring(tree) is None]
+    assert not silent
+
+
+def test_no_module_keeps_a_client_or_an_engine_of_its_own() -> None:
+    """What is opened is opened by `app.py` and passed down."""
+    makers = {"AsyncClient", "AsyncOpenAI", "Database", "Connection", "FastMCP", "create_async_engine", "Client"}
+    kept = [
+        f"{name} makes a {call.func.id}"
+        for name, tree in modules()
+        for statement in tree.body
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None
+        for call in ast.walk(statement.value)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in makers
+    ]
+    assert not kept
+
+
+def test_the_rules_are_printed_in_the_documentation(request: pytest.FixtureRequest) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    expected = f"{before}{BEGIN}\n{rules()}\n{END}{after}"
+    if request.config.getoption("--update-snapshots"):
+        DOCUMENT.write_text(expected, encoding="utf-8")
+    assert text == expected, "run pytest --update-snapshots"
+
+
+def rules() -> str:
+    """The rules as a reader wants them."""
+    lines = ["What a package may never import:", ""]
+    lines += [f"- `{place}`: {_list(forbidden)}" for place, forbidden in FORBIDDEN.items()]
+    lines += ["", "Sharp tools, and who alone may touch them:", ""]
+    lines += [f"- `{tool}`: {_list(owners) if owners else 'nobody yet'}" for tool, owners in OWNERS.items()]
+    lines += ["", "Inside a package a module imports only those that stand before it:", ""]
+    lines += [f"- `{package}`: {', '.join(order)}" for package, order in ORDER.items()]
+    return "\n".join(lines)
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _room(name: str, package: str, order: tuple[str, ...]) -> str | None:
+    if not name.startswith(f"{package}."):
+        return None
+    room = name.removeprefix(f"{package}.").split(".")[0]
+    return room if room in order else None

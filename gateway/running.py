@@ -88,11 +88,6 @@ class Running:
         self._tasks[task] = answer
         task.add_done_callback(self._tasks.pop)
 
-    @property
-    def count(self) -> int:
-        """How many answers are being written."""
-        return len(self._tasks)
-
     async def finish_or_stop(self, left_s: float) -> None:
         """Let the answers end; after that time, end them with an event that says why."""
         if self._tasks:

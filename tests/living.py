@@ -205,7 +205,7 @@ class Living:
         running = self.running = Running()
         stack.push_async_callback(running.finish_or_stop, 1)
         app = gateway.app.create_app(
-            settings, database, verifier, self.connection, self.model, "a model of the tests", self.gateway.drain, running
+            settings, database, verifier, self.connection, self.model, "the model", self.gateway.drain, running
         )
         await self.gateway.start(app)
 

@@ -50,7 +50,7 @@ ORDER: Final = {
     "mcp_server": ("settings", "service", "tasks", "access", "tools", "app", "__main__"),
     "gateway": (
         "settings", "service", "tables", "turn", "items", "store", "running", "connection", "toolbox",
-        "offline_speech", "offline", "agent", "history", "chat", "login", "assets", "endpoints", "app", "__main__",
+        "offline", "agent", "history", "chat", "login", "assets", "endpoints", "app", "__main__",
     ),
 }  # fmt: skip
 

@@ -1,54 +1,18 @@
-"""A model that needs no key: rules that really call the tools on offer and answer from what these say.
+"""From the conversation to the next step: a tool to call, or the answer made from what the tools have said.
 
-It keeps nothing between calls. Each wish is a plan that asks for tool calls; replayed over the outputs that stand after
+Nothing is kept between steps. Each wish is a plan that asks for tool calls; replayed over the outputs that stand after
 the person's last words, it leads to the next call or to the answer.
 """
 
-import asyncio
-import json
-import math
 import re
-import secrets
-import time
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import count
-from typing import Any, Final
+from typing import Final
 
-from agents import (
-    AgentOutputSchemaBase,
-    Handoff,
-    Model,
-    ModelResponse,
-    ModelSettings,
-    ModelTracing,
-    Tool,
-    TResponseInputItem,
-    Usage,
-)
-from agents.items import TResponseStreamEvent
-from openai.types.responses import (
-    Response,
-    ResponseCompletedEvent,
-    ResponseContentPartAddedEvent,
-    ResponseContentPartDoneEvent,
-    ResponseCreatedEvent,
-    ResponseFunctionToolCall,
-    ResponseOutputItemAddedEvent,
-    ResponseOutputItemDoneEvent,
-    ResponseOutputMessage,
-    ResponseOutputText,
-    ResponseTextDeltaEvent,
-    ResponseTextDoneEvent,
-    ResponseUsage,
-)
-from openai.types.responses.response_prompt_param import ResponsePromptParam
-from openai.types.responses.response_usage import InputTokensDetails, OutputTokensDetails
-from typing_extensions import override
+from agents import TResponseInputItem
 
-from gateway.offline_speech import Add, Close, Find, Listed, Outcome, Show, Spoken, Topic, search_terms, understand
+from gateway.offline.speech import Add, Close, Find, Listed, Outcome, Show, Spoken, Topic, search_terms, understand
 
-BYTES_PER_TOKEN: Final = 3.5
 CHOICES: Final = 10
 
 EXAMPLES: Final = """\
@@ -96,103 +60,6 @@ _MARKUP: Final = re.compile(r"[\\`*_\[\]<>&~|$]|:(?=//)|(?<=www)\.", re.IGNORECA
 _ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
-class OfflineModel(Model):
-    """Answers without a language model. Words come `delay_s` apart, so that people see the answer grow."""
-
-    def __init__(self, *, delay_s: float = 0.0) -> None:
-        self._delay_s = delay_s
-
-    @override
-    async def get_response(
-        self,
-        system_instructions: str | None,
-        input: str | list[TResponseInputItem],
-        model_settings: ModelSettings,
-        tools: list[Tool],
-        output_schema: AgentOutputSchemaBase | None,
-        handoffs: list[Handoff],
-        tracing: ModelTracing,
-        *,
-        previous_response_id: str | None,
-        conversation_id: str | None,
-        prompt: ResponsePromptParam | None,
-    ) -> ModelResponse:
-        response = _response(system_instructions, input, tools)
-        assert response.usage is not None
-        usage = Usage(
-            requests=1,
-            input_tokens=response.usage.input_tokens,
-            output_tokens=response.usage.output_tokens,
-            total_tokens=response.usage.total_tokens,
-        )
-        return ModelResponse(output=response.output, usage=usage, response_id=response.id)
-
-    @override
-    async def stream_response(
-        self,
-        system_instructions: str | None,
-        input: str | list[TResponseInputItem],
-        model_settings: ModelSettings,
-        tools: list[Tool],
-        output_schema: AgentOutputSchemaBase | None,
-        handoffs: list[Handoff],
-        tracing: ModelTracing,
-        *,
-        previous_response_id: str | None,
-        conversation_id: str | None,
-        prompt: ResponsePromptParam | None,
-    ) -> AsyncIterator[TResponseStreamEvent]:
-        for event in _events(_response(system_instructions, input, tools)):
-            if isinstance(event, ResponseTextDeltaEvent):
-                await asyncio.sleep(self._delay_s)
-            yield event
-
-
-# ---- what is read ----
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """The person's last words, the answer before them, and what tools have said since."""
-
-    text: str
-    before: str
-    outputs: Sequence[str]
-
-
-def _hear(heard: str | list[TResponseInputItem]) -> _Heard:
-    items: list[dict[str, object]] = [{"role": "user", "content": heard}]
-    if not isinstance(heard, str):
-        items = [dict(item) for item in heard]
-    answered = [index for index, item in enumerate(items) if item.get("role") == "assistant"]
-    users = [index for index, item in enumerate(items) if item.get("role") == "user"]
-    # What the host adds in the person's name stands around his words: the page, notes, what was shown.
-    fresh = [index for index in users if not answered or index > answered[-1]] or users[-1:]
-    spoken = [index for index in fresh if _without_notes(_text(items[index].get("content")))]
-    last = (spoken or fresh or [-1])[-1]
-    return _Heard(
-        text=_without_notes(_text(items[last].get("content"))) if fresh else "",
-        before=next((_text(items[index].get("content")) for index in reversed(answered) if index < last), ""),
-        outputs=[_text(item.get("output")) for item in items[last + 1 :] if item.get("type") == "function_call_output"],
-    )
-
-
-def _without_notes(text: str) -> str:
-    notes = _NOTES.match(text)
-    return (text[notes.end() :] if notes else text).strip()
-
-
-def _text(content: object) -> str:
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Mapping):
-        return _text(content.get("text"))
-    return "\n".join(_text(part) for part in content) if isinstance(content, list) else ""
-
-
-# ---- what comes next ----
-
-
 @dataclass(frozen=True, slots=True)
 class Call:
     """A tool to call, and with what."""
@@ -214,7 +81,9 @@ class _Refused(Exception):
         self.index = index
 
 
-def _next_step(heard: _Heard, tools: Sequence[Tool]) -> Call | str:
+def next_step(conversation: str | list[TResponseInputItem], tools: Set[str]) -> Call | str:
+    """What to do now: a call of one of these tools, or the answer."""
+    heard = _hear(conversation)
     before = [Listed(ref, _ESCAPED.sub(r"\1", line)) for ref, line in _LISTED.findall(heard.before)]
     asked = next((outcome for outcome in Outcome if heard.before.startswith(outcome.value)), None)
     wish = understand(heard.text, before, asked)
@@ -229,7 +98,7 @@ def _next_step(heard: _Heard, tools: Sequence[Tool]) -> Call | str:
         return str(end.value)
     except _Refused as refused:
         return refused.sentence
-    return call if call.tool in {tool.name for tool in tools} else UNAVAILABLE
+    return call if call.tool in tools else UNAVAILABLE
 
 
 def _plan(wish: Add | Find | Show | Close) -> Plan:
@@ -369,98 +238,40 @@ def _plain(text: str) -> str:
     return _MARKUP.sub(r"\\\g<0>", text)
 
 
-# ---- what is written ----
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """The person's last words, the answer before them, and what tools have said since."""
+
+    text: str
+    before: str
+    outputs: Sequence[str]
 
 
-def _response(instructions: str | None, heard: str | list[TResponseInputItem], tools: Sequence[Tool]) -> Response:
-    step = _next_step(_hear(heard), tools)
-    output = _function_call(step) if isinstance(step, Call) else _message(step)
-    read = _tokens(f"{instructions or ''}{json.dumps(heard, ensure_ascii=False, default=str)}")
-    written = _tokens(output.arguments if isinstance(output, ResponseFunctionToolCall) else str(step))
-    return Response(
-        id=_new_id("resp"),
-        object="response",
-        created_at=time.time(),
-        model="offline",
-        status="completed",
-        output=[output],
-        tools=[],
-        tool_choice="auto",
-        parallel_tool_calls=False,
-        usage=ResponseUsage(
-            input_tokens=read,
-            input_tokens_details=InputTokensDetails(cached_tokens=0, cache_write_tokens=0),
-            output_tokens=written,
-            output_tokens_details=OutputTokensDetails(reasoning_tokens=0),
-            total_tokens=read + written,
-        ),
+def _hear(heard: str | list[TResponseInputItem]) -> _Heard:
+    items: list[dict[str, object]] = [{"role": "user", "content": heard}]
+    if not isinstance(heard, str):
+        items = [dict(item) for item in heard]
+    answered = [index for index, item in enumerate(items) if item.get("role") == "assistant"]
+    users = [index for index, item in enumerate(items) if item.get("role") == "user"]
+    # What the host adds in the person's name stands around his words: the page, notes, what was shown.
+    fresh = [index for index in users if not answered or index > answered[-1]] or users[-1:]
+    spoken = [index for index in fresh if _without_notes(_text(items[index].get("content")))]
+    last = (spoken or fresh or [-1])[-1]
+    return _Heard(
+        text=_without_notes(_text(items[last].get("content"))) if fresh else "",
+        before=next((_text(items[index].get("content")) for index in reversed(answered) if index < last), ""),
+        outputs=[_text(item.get("output")) for item in items[last + 1 :] if item.get("type") == "function_call_output"],
     )
 
 
-def _function_call(call: Call) -> ResponseFunctionToolCall:
-    return ResponseFunctionToolCall(
-        type="function_call",
-        id=_new_id("fc"),
-        call_id=_new_id("call"),
-        name=call.tool,
-        arguments=json.dumps(call.arguments, ensure_ascii=False),
-        status="completed",
-    )
+def _without_notes(text: str) -> str:
+    notes = _NOTES.match(text)
+    return (text[notes.end() :] if notes else text).strip()
 
 
-def _message(text: str) -> ResponseOutputMessage:
-    part = ResponseOutputText(type="output_text", text=text, annotations=[], logprobs=[])
-    return ResponseOutputMessage(
-        type="message", id=_new_id("msg"), role="assistant", status="completed", content=[part]
-    )
-
-
-def _new_id(kind: str) -> str:
-    return f"{kind}_{secrets.token_hex(16)}"
-
-
-def _tokens(text: str) -> int:
-    return math.ceil(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN)
-
-
-def _events(response: Response) -> Iterator[TResponseStreamEvent]:
-    """The same response as a stream."""
-    number = count()
-    [item] = response.output
-    is_message = isinstance(item, ResponseOutputMessage)
-    begun = response.model_copy(update={"status": "in_progress", "output": [], "usage": None})
-    empty = item.model_copy(update={"status": "in_progress", **({"content": []} if is_message else {"arguments": ""})})
-    place: dict[str, Any] = {"output_index": 0}
-    yield ResponseCreatedEvent(type="response.created", response=begun, sequence_number=next(number))
-    yield ResponseOutputItemAddedEvent(
-        type="response.output_item.added", item=empty, sequence_number=next(number), **place
-    )
-    if isinstance(item, ResponseOutputMessage):
-        yield from _text_events(item, number, {**place, "item_id": item.id, "content_index": 0})
-    yield ResponseOutputItemDoneEvent(
-        type="response.output_item.done", item=item, sequence_number=next(number), **place
-    )
-    yield ResponseCompletedEvent(type="response.completed", response=response, sequence_number=next(number))
-
-
-def _text_events(
-    message: ResponseOutputMessage, number: Iterator[int], place: dict[str, Any]
-) -> Iterator[TResponseStreamEvent]:
-    [part] = message.content
-    assert isinstance(part, ResponseOutputText)
-    yield ResponseContentPartAddedEvent(
-        type="response.content_part.added",
-        part=part.model_copy(update={"text": ""}),
-        sequence_number=next(number),
-        **place,
-    )
-    for word in re.findall(r"\S+\s*|\s+", part.text):
-        yield ResponseTextDeltaEvent(
-            type="response.output_text.delta", delta=word, logprobs=[], sequence_number=next(number), **place
-        )
-    yield ResponseTextDoneEvent(
-        type="response.output_text.done", text=part.text, logprobs=[], sequence_number=next(number), **place
-    )
-    yield ResponseContentPartDoneEvent(
-        type="response.content_part.done", part=part, sequence_number=next(number), **place
-    )
+def _text(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Mapping):
+        return _text(content.get("text"))
+    return "\n".join(_text(part) for part in content) if isinstance(content, list) else ""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from gateway.offline.when import DUE, ENDS, due_at_end, pattern, words_of
+
 LONGEST_REQUEST: Final = 500  # what is longer can only be things to add
-LONGEST_DUE_WORDS: Final = 8
 SEARCH_WORDS: Final = 12
 SEARCH_WORD_LENGTH: Final = 60
 
@@ -119,35 +120,30 @@ def _term(word: str) -> str:
     return f'"{word}"'
 
 
-def _form(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern.replace("'", "['’]"), re.IGNORECASE)
-
-
-_FILLER: Final = _form(r"the|an?|my|our|to|with|of|it|one|tasks?|to-?dos?|is|are|was|were")
+_FILLER: Final = pattern(r"the|an?|my|our|to|with|of|it|one|tasks?|to-?dos?|is|are|was|were")
 _TAGGED: Final = re.compile(r'@[^@<]* <TASK id="(T\d{1,15})"/>')
 _QUOTES: Final = " \"'“”‘’"
-_ENDS: Final = " .!,"
 
 # ---- courtesy and small talk ----
 
 _GREETING: Final = r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day))(?: there)?"
-_LEAD: Final = _form(
+_LEAD: Final = pattern(
     rf"^(?:(?:{_GREETING}|ok(?:ay)?|so|well|and|also|then|now|please|pls|just|let me|(?:can|could|would|will) you"
     r"|i(?:'d like| would like| want) you to)[\s,.!]+)+(?!there\b)(?=\S)"
 )
-_TRAIL: Final = _form(r"(?:[ ,]+(?:please|pls)|[,.!] ?(?:thanks|thank you))$")
-_DISMISSAL: Final = _form(r"no|none(?: of (?:them|these|those))?|neither|nothing|never ?mind|cancel|forget it|stop")
+_TRAIL: Final = pattern(r"(?:[ ,]+(?:please|pls)|[,.!] ?(?:thanks|thank you))$")
+_DISMISSAL: Final = pattern(r"no|none(?: of (?:them|these|those))?|neither|nothing|never ?mind|cancel|forget it|stop")
 _TALK: Final = (
-    (Topic.HELLO, _form(_GREETING)),
+    (Topic.HELLO, pattern(_GREETING)),
     (
         Topic.THANKS,
-        _form(r"(?:many |ok |great )?(?:thanks|thank you|cheers|ok|okay|great|perfect)(?: a lot| so much)?"),
+        pattern(r"(?:many |ok |great )?(?:thanks|thank you|cheers|ok|okay|great|perfect)(?: a lot| so much)?"),
     ),
-    (Topic.WHAT_TO_ADD, _form(r"(?:add|create|new|remind me)(?: (?:to|an?|new|another|tasks?|to-?dos?))*:?")),
-    (Topic.WHICH_TASK, _form(r"(?:(?:i'm|i am|all) )?(?:done|finished|complete|cancel|reopen)")),
+    (Topic.WHAT_TO_ADD, pattern(r"(?:add|create|new|remind me)(?: (?:to|an?|new|another|tasks?|to-?dos?))*:?")),
+    (Topic.WHICH_TASK, pattern(r"(?:(?:i'm|i am|all) )?(?:done|finished|complete|cancel|reopen)")),
     (
         Topic.HELP,
-        _form(
+        pattern(
             r"\?*|help(?: me)?|i need help|what (?:can|do) (?:you|i) (?:do|say|ask|understand)(?: here)?\??"
             r"|how (?:does this|do you|can i|do i) .+|who are you\??|what are you\??|are you .+|(?:what|which) model.*"
         ),
@@ -161,7 +157,7 @@ def _without_courtesy(text: str) -> str:
 
 def _without_ending(said: str) -> str:
     while True:
-        shorter = said.rstrip(_ENDS)
+        shorter = said.rstrip(ENDS)
         if courtesy := _TRAIL.search(shorter, max(0, len(shorter) - 12)):
             shorter = shorter[: courtesy.start()]
         if shorter in ("", said):
@@ -169,55 +165,11 @@ def _without_ending(said: str) -> str:
         said = shorter
 
 
-# ---- when ----
-
-_WEEKDAY: Final = (
-    r"(?:mon(?:day)?|tue(?:s|sday)?|wed(?:s|nesday)?|thu(?:r|rs|rsday)?|fri(?:day)?|saturday|sunday"
-    r"|(?:(?<=on )|(?<=by )|(?<=this )|(?<=next ))(?:sat|sun))"  # alone they are words: "the cat sat", "the sun"
-)
-_MONTH: Final = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
-    r"|nov(?:ember)?|dec(?:ember)?)\.?"
-)
-_COUNT: Final = r"(?:\d{1,4}|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
-_UNIT: Final = r"(?:min(?:ute)?|hr|hour|day|workday|week|fortnight|month|year)s?"
-_NTH: Final = r"\d\d?(?:st|nd|rd|th)?"
-_DAY: Final = (
-    r"(?:today|tonight|tomorrow|tmrw|(?:the )?day after tomorrow|next (?:week|month|year|workday)"
-    rf"|(?:(?:this|next) )?{_WEEKDAY}|(?:(?<=on )the|this|next) weekend|end of day|eod|eow|eom|eoy"
-    rf"|(?:the )?end of (?:(?:the|this|next) )?(?:week|month|year)|in {_COUNT} {_UNIT}|{_COUNT} {_UNIT} from now"
-    r"|\d{4}-\d\d?-\d\d?(?:[t ]\d\d:\d\d(?::\d\d)?(?:z|[+-]\d\d:?\d\d)?)?"
-    r"|\d{4}/\d\d?/\d\d?|\d\d?\.\d\d?\.\d{4}|\d\d?[/-]\d\d?[/-]\d{4}"
-    rf"|(?:{_WEEKDAY},? )?(?:the )?(?:{_MONTH} {_NTH}|{_NTH}(?: of)? {_MONTH})(?:,? \d{{4}})?"
-    r"|(?:(?<=on )|(?<=by ))the \d\d?(?:st|nd|rd|th))"
-)
-_CLOCK: Final = r"(?:(?:at )?(?:\d\d?(?::[0-5]\d)? ?[ap]\.?m|\d\d?:[0-5]\d)|at \d\d?|at noon)"
-_PARTS: Final = r"(?:morning|afternoon|evening)"
-_PART: Final = rf"(?:in the |this )?{_PARTS}"
-_DUE: Final = _form(
-    rf"(?:(?:due )?(?P<how>on|by|due) )?(?P<when>{_DAY}(?:,? (?:{_CLOCK}|noon))?(?: {_PART})?"
-    rf"|{_DAY} {_PART},? {_CLOCK}|{_CLOCK}(?: {_PART})?(?:,? (?:on )?{_DAY})?|(?:noon|{_PART}) (?:on )?{_DAY}"
-    rf"|(?:in the|this) {_PARTS})"
-)
-
-
-def _due_at_end(words: str) -> tuple[str, re.Match[str]] | None:
-    """What stands before the due words, and these: the longest that end the text."""
-    for start in [found.start() for found in re.finditer(r"\S+", words)][-LONGEST_DUE_WORDS:]:
-        if due := _DUE.fullmatch(words[start:].rstrip(_ENDS)):
-            return words[:start].rstrip(" ,:-–"), due
-    return None
-
-
-def _when(due: re.Match[str]) -> str:
-    return due["when"].lower().replace(",", "")
-
-
 # ---- adding ----
 
 _NOUN: Final = r"(?:tasks?|to-?dos?|items?|reminders?)"
 _LIST: Final = r"(?:on|to|in|onto) (?:my|the) (?:list|tasks|to-?dos?|task list|to-?do list)"
-_ADD: Final = _form(
+_ADD: Final = pattern(
     rf"(?:(?:add|create|make|set|new|another)(?: me)?(?: (?:an?|the|some|another|these))?(?: new)?"
     rf"(?: (?P<weight>urgent|important))? {_NOUN}\b(?: (?:to|called|named|for|about)\b)?"
     rf"|(?:add|write down|note down|put down)\b|(?:{_NOUN}|note):|put\b(?=.* {_LIST}\b)|remember to\b"
@@ -227,16 +179,16 @@ _INTENDING: Final = (
     r"(?:(?:(?:i|we) )?(?:(?:still|really|also) )?(?:need|have|want|ought|would like)|(?:i|we)(?:'ve| have)? got"
     r"|(?:i|we)'d like) to\b[ :]*|(?:i|we) (?:must|should|gotta)\b[ :]*"
 )
-_INTENT: Final = _form(_INTENDING)
-_ONTO_LIST: Final = _form(rf" {_LIST}$")
+_INTENT: Final = pattern(_INTENDING)
+_ONTO_LIST: Final = pattern(rf" {_LIST}$")
 _BULLET: Final = re.compile(r"^\s*(?:[-*•+]|\d{1,3}[.)]|\[[ xX]?\])\s+")
 _QUOTED: Final = re.compile(r'["“]\s*(?P<title>[^\s"“”][^"“”]*)["”](?P<rest>.*)')
-_LINK: Final = _form(r" (?:to|that|about|of) ")
-_FIRST_PRIORITY: Final = _form(r"(?P<weight>p[1-4](?=[:, ])|(?:urgent|important)(?= ?[:,]))[ :,]+(?=\S)")
-_LAST_PRIORITY: Final = _form(r"(?:^|[ ,(]+)(?P<weight>p[1-4]|urgent|important)\)?$")
+_LINK: Final = pattern(r" (?:to|that|about|of) ")
+_FIRST_PRIORITY: Final = pattern(r"(?P<weight>p[1-4](?=[:, ])|(?:urgent|important)(?= ?[:,]))[ :,]+(?=\S)")
+_LAST_PRIORITY: Final = pattern(r"(?:^|[ ,(]+)(?P<weight>p[1-4]|urgent|important)\)?$")
 _PRIORITIES: Final = {"urgent": "p1", "important": "p2"}
 # A title that would end in one of these has lost a part of its own: "every monday", "presents for tomorrow".
-_DANGLING: Final = _form(
+_DANGLING: Final = pattern(
     r"(?:^| )(?:an?|about|after|and|are|as|at|before|between|by|each|every|for|from|in|is|last|less|more|most|next|not"
     r"|of|on|or|past|since|than|that|the|this|till|to|until|very|was|with|without)$"
 )
@@ -254,7 +206,7 @@ def _added(text: str, form: re.Pattern[str]) -> Add | None:
         item = _without_ending(" ".join(_BULLET.sub("", line).split()))
         said.append(item[again.end() :] if (again := _ADD.match(item)) else item)
     weight = (verb.groupdict().get("weight") or "").lower()
-    tasks = tuple(_spoken(words, weight) for words in said if words.strip(_ENDS))
+    tasks = tuple(_spoken(words, weight) for words in said if words.strip(ENDS))
     return Add(tasks) if tasks else None
 
 
@@ -276,8 +228,8 @@ def _spoken(words: str, weight: str) -> Spoken:
 def _without_due_in_front(words: str) -> tuple[str, str]:
     """The title and the due words of "tomorrow to call mum", as people say it after "remind me"."""
     for link in _LINK.finditer(words[:LONGEST_REQUEST]):
-        if due := _DUE.fullmatch(words[: link.start()]):
-            return words[link.end() :], _when(due)
+        if due := DUE.fullmatch(words[: link.start()]):
+            return words[link.end() :], words_of(due)
     return words, ""
 
 
@@ -288,8 +240,8 @@ def _without_details(words: str, due: str = "") -> tuple[str, str, str]:
         mark = None if priority else _LAST_PRIORITY.search(words, max(0, len(words) - 14))
         if mark and not _DANGLING.search(words[: mark.start()]):
             words, priority = words[: mark.start()], mark["weight"].lower()
-        elif not due and (found := _due_at_end(words)) and not _DANGLING.search(found[0]):
-            words, due = found[0], _when(found[1])
+        elif not due and (found := due_at_end(words)) and not _DANGLING.search(found[0]):
+            words, due = found[0], words_of(found[1])
         else:
             return words, due, _PRIORITIES.get(priority, priority)
 
@@ -297,7 +249,7 @@ def _without_details(words: str, due: str = "") -> tuple[str, str, str]:
 # ---- looking ----
 
 _SHOW: Final = r"(?:show|list|display|view|see|give|get|find)(?: me)?"
-_QUESTION: Final = _form(
+_QUESTION: Final = pattern(
     r"(?:whats?|which|show|list|display|view|see|give|tell|any|anything|(?:is|are) (?:there|any|anything)|do i|did i"
     r"|have i|am i|how many)\b"
 )
@@ -306,27 +258,27 @@ _STATE: Final = (
     r"(?:open|pending|remaining|due|overdue|late|urgent|important|p[1-4]|done|finished|completed|cancell?ed)"
 )
 _PHRASING: Final = rf"(?:{_SHOW} )?(?:(?:all|any|my|the|of) )*(?:{_STATE}(?: {_THINGS})?|{_THINGS})"
-_PHRASE: Final = _form(_PHRASING)
+_PHRASE: Final = pattern(_PHRASING)
 # "I want to see my tasks" and "I need to know what is due" are questions; "I have to see Ann" is a task.
-_WONDERING: Final = _form(
+_WONDERING: Final = pattern(
     rf"^(?:{_INTENDING})(?:(?:see|know) (?=what|which|how)|(?={_PHRASING}(?: for| due| today| tomorrow|$)))"
 )
-_TIME_ONLY: Final = _form(
+_TIME_ONLY: Final = pattern(
     r"(?:|whats?(?:'s| is)?(?: up| on| planned)?|(?:what|how) about|what do i have(?: planned)?|anything(?: planned)?)"
 )
 _OPEN_WORDS: Final = rf"\b(?:open|pending|remaining|to do|what (?:do|have) i|should i|next|{_THINGS})\b"
 _MEANINGS: Final = (
-    (_form(r"\b(?:not (?:yet )?(?:done|finished)|to be done|left|still|have to)\b"), "", "open"),
-    (_form(r"\bcancell?(?:ed)?\b"), "is:cancelled", "cancelled"),
-    (_form(r"\b(?:finish(?:ed)?|completed?|done|did (?:i|we))\b"), "is:done", "finished"),
-    (_form(r"\b(?:overdue|late)\b"), "due:overdue", "overdue"),
-    (_form(r"\b(?:p1|urgent)\b"), "p1", "open and marked p1"),
-    (_form(r"\b(?:p2|important)\b"), "p2", "open and marked p2"),
-    (_form(r"\bdue\b"), "due:any", "open with a date"),
-    (_form(_OPEN_WORDS), "", "open"),
+    (pattern(r"\b(?:not (?:yet )?(?:done|finished)|to be done|left|still|have to)\b"), "", "open"),
+    (pattern(r"\bcancell?(?:ed)?\b"), "is:cancelled", "cancelled"),
+    (pattern(r"\b(?:finish(?:ed)?|completed?|done|did (?:i|we))\b"), "is:done", "finished"),
+    (pattern(r"\b(?:overdue|late)\b"), "due:overdue", "overdue"),
+    (pattern(r"\b(?:p1|urgent)\b"), "p1", "open and marked p1"),
+    (pattern(r"\b(?:p2|important)\b"), "p2", "open and marked p2"),
+    (pattern(r"\bdue\b"), "due:any", "open with a date"),
+    (pattern(_OPEN_WORDS), "", "open"),
 )
 _CLOSED: Final = ("is:done", "is:cancelled")  # of these, the due date is not what people ask for
-_PERIOD: Final = _form(
+_PERIOD: Final = pattern(
     r"(?:^| )(?:due )?(?:(?:for|on|in) )?(?P<when>(?:this|next) (?:week|month)|(?:(?:the|this|next) )?weekend)$"
 )
 _WEEKEND: Final = "this sat..this sun"
@@ -337,15 +289,15 @@ _PERIODS: Final = {
     "next month": "first day of next month..end of next month",
     "next weekend": "next sat..next sun",
 }
-_ABOUT: Final = _form(
+_ABOUT: Final = pattern(
     rf"(?:{_SHOW}|any|anything|which|what|are there|is there|do i have)\b.*? (?:about|with|called) (?P<words>.+)"
 )
-_FIND: Final = _form(
+_FIND: Final = pattern(
     r"(?:find|search(?: for)?|look(?: up| for)|where(?:'s| is| are)|show(?: me)?|do i (?:still )?have) (?P<words>.+)"
 )
-_OPENED: Final = _form(rf"(?:(?:{_SHOW}|open|whats?(?:'s| is)?|details? (?:of|for|on)|tell me about) )?(?P<what>.+)")
-_PLAIN_REFS: Final = _form(r"t\d{1,15}(?:(?:,? (?:and )?|,)t\d{1,15})*")
-_REFS: Final = _form(r"(?:tasks? )?#?t?\d{1,15}(?:(?:,? (?:and |& )?|,)#?t?\d{1,15})*")
+_OPENED: Final = pattern(rf"(?:(?:{_SHOW}|open|whats?(?:'s| is)?|details? (?:of|for|on)|tell me about) )?(?P<what>.+)")
+_PLAIN_REFS: Final = pattern(r"t\d{1,15}(?:(?:,? (?:and )?|,)t\d{1,15})*")
+_REFS: Final = pattern(r"(?:tasks? )?#?t?\d{1,15}(?:(?:,? (?:and |& )?|,)#?t?\d{1,15})*")
 
 
 def _shown(said: str) -> Show | None:
@@ -379,8 +331,8 @@ def _asked_time(text: str) -> tuple[str, str, str]:
     if period := _PERIOD.search(text):
         when = period["when"].lower()
         rest, days, words = text[: period.start()], _PERIODS.get(when, _WEEKEND), f"due {when}"
-    elif found := _due_at_end(text):
-        rest, when = found[0], _when(found[1])
+    elif found := due_at_end(text):
+        rest, when = found[0], words_of(found[1])
         is_limit = (found[1]["how"] or "").lower() == "by"
         days, words = (f"<={when}", f"due by {when}") if is_limit else (when, f"due {when}")
     else:
@@ -400,23 +352,23 @@ def _matching(words: str) -> Find | None:
 
 # ---- finishing ----
 
-_ASKING: Final = _form(r"(?:is|are|was|were|whats?|which|when|did|do|does|have|has|how|why|who|where)\b")
+_ASKING: Final = pattern(r"(?:is|are|was|were|whats?|which|when|did|do|does|have|has|how|why|who|where)\b")
 _CLOSING: Final = (
-    (Outcome.OPEN, _form(r"(?:re-?open|uncheck|untick) (?P<what>.+)")),
-    (Outcome.OPEN, _form(r"(?:mark|set) (?P<what>.+?) (?:as |to )?(?:not (?:yet )?(?:done|finished)|undone|open)")),
-    (Outcome.OPEN, _form(r"(?P<what>.+?) (?:is|are)(?:n't| not)(?: yet)? (?:done|finished)(?: yet)?")),
-    (Outcome.CANCELLED, _form(r"(?:cancel|drop|abandon|skip|never ?mind(?: about)?) (?P<what>.+)")),
+    (Outcome.OPEN, pattern(r"(?:re-?open|uncheck|untick) (?P<what>.+)")),
+    (Outcome.OPEN, pattern(r"(?:mark|set) (?P<what>.+?) (?:as |to )?(?:not (?:yet )?(?:done|finished)|undone|open)")),
+    (Outcome.OPEN, pattern(r"(?P<what>.+?) (?:is|are)(?:n't| not)(?: yet)? (?:done|finished)(?: yet)?")),
+    (Outcome.CANCELLED, pattern(r"(?:cancel|drop|abandon|skip|never ?mind(?: about)?) (?P<what>.+)")),
     (
         Outcome.DONE,
-        _form(
+        pattern(
             r"(?:(?:i|we)(?:'ve|'m| have| am| are)? )?(?:(?:just|already|finally) )?(?:done|finish(?:ed)?|completed?"
             r"|closed?|(?:check|tick)(?:ed)? off|did(?<=i did))(?: (?:with|off))?:? (?P<what>.+?)(?: (?:as )?done)?"
         ),
     ),
-    (Outcome.DONE, _form(r"(?:mark|set|check|tick) (?P<what>.+?) (?:as |to )?(?:done|finished|completed?|off)")),
+    (Outcome.DONE, pattern(r"(?:mark|set|check|tick) (?P<what>.+?) (?:as |to )?(?:done|finished|completed?|off)")),
     (
         Outcome.DONE,
-        _form(
+        pattern(
             r"(?P<what>.+?),?(?: (?:is|are|was|were|has been|have been))?(?: (?:all|now|already|finally))?"
             r" (?:done|finished|completed?)"
         ),
@@ -427,8 +379,8 @@ _CLOSING: Final = (
 def _closed(said: str, before: Sequence[Listed]) -> Close | Topic | None:
     if _ASKING.match(said):
         return None
-    for outcome, form in _CLOSING:
-        if found := form.fullmatch(said):
+    for outcome, closing in _CLOSING:
+        if found := closing.fullmatch(said):
             words = re.sub(r"^(?:the )?task ", "", found["what"].strip(_QUOTES), flags=re.IGNORECASE)
             if refs := _refs(words, _REFS) or _pointed_at(words, before):
                 return Close(outcome, refs)

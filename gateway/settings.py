@@ -1,15 +1,17 @@
 """The settings of the gateway."""
 
 from pydantic import SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 
-from shared.settings import ServiceSettings, setting
+from shared.service import Bind, ServiceSettings
+from shared.settings import setting
 from shared.tokens import IssuerProfile, SigningKey
 
 
 class GatewaySettings(ServiceSettings):
     """What the gateway can be told."""
 
-    bind: str = setting("TASKGATE_GATEWAY_BIND", "Address and port to listen on.", default="127.0.0.1:8000")
+    bind: Bind = setting("TASKGATE_GATEWAY_BIND", "Address and port to listen on.", default="127.0.0.1:8000")
     database_url: SecretStr = setting(
         "TASKGATE_GATEWAY_DATABASE_URL",
         "The database of conversations; may lead to a pooler.",
@@ -81,10 +83,13 @@ class GatewaySettings(ServiceSettings):
     @field_validator("signing_keys")
     @classmethod
     def _keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if not value:
-            raise ValueError("at least one key is needed")
-        for key in value:
-            SigningKey.from_pem(key.get_secret_value())
+        try:
+            keys = [SigningKey.from_pem(key.get_secret_value()) for key in value]
+        except ValueError:
+            keys = []
+        if not keys:
+            # A plain ValueError on a secret is not shown, because libraries quote the value in theirs.
+            raise PydanticCustomError("keys", "has to be one Ed25519 private key or more, as PEM")
         return value
 
     @property

@@ -22,7 +22,7 @@ from mcp_server.tasks.spaces import row_policies
 from mcp_server.tools.surface import TaskTool, scope_of
 from mcp_server.tools.tasks import task_tools
 from shared import __version__
-from shared.asgi import BodyLimit, Check, Drain, HostOriginGuard, Probes, RequestLog, SecurityHeaders
+from shared.asgi import BodyLimit, Check, Drain, HostOriginGuard, InFlight, Probes, RequestLog, SecurityHeaders
 from shared.db import Database
 from shared.errors import Problem
 from shared.migrate import require_schema
@@ -134,13 +134,15 @@ async def run(settings: McpSettings, fd: int | None) -> None:
         await _require_row_security(settings, database)
         verifier = build_verifier(settings.issuers, settings.mcp_url, http)
         drain = Drain()
+        app = InFlight(create_app(settings, database, verifier, drain))
         await serve(
-            create_app(settings, database, verifier, drain),
+            app,
             bind=settings.bind,
             fd=fd,
             drain=drain,
             drain_s=settings.drain_s,
             notice_s=0 if settings.env == "dev" else 3,
+            finish=app.finish,
         )
 
 

@@ -1,17 +1,19 @@
 """The settings of the tool server."""
 
 from pydantic import SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 
-from shared.settings import ServiceSettings, setting
+from shared.service import Bind, ServiceSettings
+from shared.settings import setting
 from shared.tokens import IssuerProfile
 
-KEY_BYTES = 32
+KEY_LENGTH = 32
 
 
 class McpSettings(ServiceSettings):
     """What the tool server can be told."""
 
-    bind: str = setting("TASKGATE_MCP_BIND", "Address and port to listen on.", default="127.0.0.1:8001")
+    bind: Bind = setting("TASKGATE_MCP_BIND", "Address and port to listen on.", default="127.0.0.1:8001")
     database_url: SecretStr = setting(
         "TASKGATE_MCP_DATABASE_URL",
         "The database of tasks; may lead to a pooler.",
@@ -61,8 +63,9 @@ class McpSettings(ServiceSettings):
     @field_validator("state_keys")
     @classmethod
     def _strong(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if not value or any(len(key.get_secret_value()) < KEY_BYTES for key in value):
-            raise ValueError(f"at least one key is needed, each of {KEY_BYTES} characters or more")
+        if not value or any(len(key.get_secret_value()) < KEY_LENGTH for key in value):
+            # A plain ValueError on a secret is not shown, because libraries quote the value in theirs.
+            raise PydanticCustomError("weak", "has to be one key or more, each of at least 32 characters")
         return value
 
     @property

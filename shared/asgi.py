@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from types import MappingProxyType
@@ -252,6 +253,35 @@ class HostOriginGuard:
             if origin == "null" or origin not in self._origins:
                 return Problem("forbidden", "pages of that origin may not use this service", "ask its operator")
         return None
+
+
+class InFlight:
+    """ASGI: knows whether requests are being answered, so that a stop can wait for them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._count = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        self._count += 1
+        self._idle.clear()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._count -= 1
+            if not self._count:
+                self._idle.set()
+
+    async def finish(self, left_s: float) -> None:
+        """Wait until nothing is being answered, at most that long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left_s):
+                await self._idle.wait()
 
 
 class Drain:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from shared.errors import Problem
-    from shared.service import Service
-    from shared.settings import ServiceSettings
+    from shared.service import Service, ServiceSettings
 
 GROUP: Final = "taskgate.services"
 DATA: Final = ".taskgate"

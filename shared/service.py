@@ -1,11 +1,89 @@
-"""What the command line may know of a service without loading it."""
+"""What the two services have in common: their settings, and what the command line may know of one unloaded."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from ipaddress import ip_address, ip_network
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from shared.migrate import Schema
-from shared.settings import ServiceSettings
+from shared.settings import Settings, setting
+
+_URL: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])"
+    r"(?::(?P<port>[1-9][0-9]{0,4}))?(?P<path>(?:/[A-Za-z0-9._~-]+)*)"
+)
+
+
+def _bind(address: str, info: ValidationInfo) -> str:
+    if info.data.get("env") == "dev" and not _is_loopback(address.rpartition(":")[0]):
+        raise ValueError("must be a loopback address while TASKGATE_ENV=dev, e.g. 127.0.0.1:8000")
+    return address
+
+
+# Where a service listens. What is generated for development is not for anybody else on the network.
+Bind = Annotated[str, AfterValidator(_bind)]
+
+
+class ServiceSettings(Settings):
+    """What both services have."""
+
+    env: Literal["production", "dev"] = setting(
+        "TASKGATE_ENV",
+        "`dev` allows generated keys, the development issuer and plain http, on loopback only.",
+        default="production",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "TASKGATE_LOG_LEVEL", "The least important kind of log line that is written.", default="info"
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        "TASKGATE_TRUSTED_PROXIES",
+        "Addresses and networks of the proxies whose `X-Forwarded-*` headers count.",
+        default=(),
+        example="10.0.0.7,10.1.0.0/16",
+    )
+    pool_size: Annotated[int, Field(ge=1, le=100)] = setting(
+        "TASKGATE_POOL_SIZE", "Database connections of one process, all opened at start.", default=10
+    )
+    drain_s: Annotated[int, Field(ge=0, le=600)] = setting(
+        "TASKGATE_DRAIN_S", "Seconds that running turns and calls may take after SIGTERM.", default=25
+    )
+    mcp_url: str = setting(
+        "TASKGATE_MCP_URL",
+        "Public URL of the tool server with its /mcp, byte-equal to the audience of its tokens.",
+        example="https://tools.example.com/mcp",
+    )
+    gateway_url: str = setting(
+        "TASKGATE_GATEWAY_URL",
+        "Public URL of the gateway, byte-equal to the audience of its tokens.",
+        example="https://chat.example.com",
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            try:
+                ip_network(item) if "/" in item else ip_address(item)
+            except ValueError as error:
+                raise ValueError("must list IP addresses or networks whose host bits are zero") from error
+        return value
+
+    @field_validator("mcp_url")
+    @classmethod
+    def _is_tool_server(cls, value: str, info: ValidationInfo) -> str:
+        if not _public_path(value, info).endswith("/mcp"):
+            raise ValueError("must end in /mcp")
+        return value
+
+    @field_validator("gateway_url")
+    @classmethod
+    def _is_gateway(cls, value: str, info: ValidationInfo) -> str:
+        if _public_path(value, info):
+            raise ValueError("must have no path")
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +95,24 @@ class Service:
     schema: Schema
     # Runs the service until it is told to stop; the second argument is an inherited listening socket, if there is one.
     run: Callable[[Any, int | None], Awaitable[None]]
+
+
+def _public_path(url: str, info: ValidationInfo) -> str:
+    """The path of a public URL in the one spelling that clients send back as audience, Host and Origin."""
+    found = _URL.fullmatch(url)
+    if not found or int(found["port"] or 0) > 65535:
+        raise ValueError(
+            "must be an absolute http or https URL: lower-case host, no user, no trailing slash, no query, no fragment"
+        )
+    if (found["scheme"], found["port"]) in (("http", "80"), ("https", "443")):
+        raise ValueError("must leave out the port, as clients do: it is the usual one")
+    if found["scheme"] == "http" and info.data.get("env") == "production" and not _is_loopback(found["host"]):
+        raise ValueError("must be https unless its host is loopback or TASKGATE_ENV=dev")
+    return found["path"]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

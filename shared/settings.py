@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Final, Generic, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, from_json, to_json, to_jsonable_python
 
@@ -61,10 +60,6 @@ _ENV_LINE: Final = re.compile(r"\s*(?:export\s+)?(TASKGATE_\w*)[ \t]*(?:=(.*))?"
 _QUOTED: Final = re.compile(r"""(?:'(?P<literal>[^']*)'|"(?P<escaped>(?:[^"\\]|\\.)*)")\s*(?:#.*)?""")
 # A comma list may begin with an IPv6 address in brackets, so the bracket alone does not make a list JSON.
 _JSON_LIST: Final = re.compile(r'\s*\[\s*("|\]|-?\d+\s*[,\]])')
-_URL: Final = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])"
-    r"(?::(?P<port>[1-9][0-9]{0,4}))?(?P<path>(?:/[A-Za-z0-9._~-]+)*)"
-)
 _URL_PASSWORD: Final = re.compile(r'(://[^:/?#\s@"]*:)[^\s"]*@')
 
 
@@ -103,65 +98,6 @@ class Settings(BaseModel):
                 raise TypeError(f"{cls.__name__}.{name} has to be made by setting()")
             if _is_secret(field) and not _holds_secret(field.annotation):
                 raise TypeError(f"{cls.__name__}.{name} is secret, so its type has to hold SecretStr")
-
-
-class ServiceSettings(Settings):
-    """What both services have."""
-
-    env: Literal["production", "dev"] = setting(
-        "TASKGATE_ENV",
-        "`dev` allows generated keys, the development issuer and plain http, on loopback only.",
-        default="production",
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = setting(
-        "TASKGATE_LOG_LEVEL", "The least important kind of log line that is written.", default="info"
-    )
-    trusted_proxies: tuple[str, ...] = setting(
-        "TASKGATE_TRUSTED_PROXIES",
-        "Addresses and networks of the proxies whose `X-Forwarded-*` headers count.",
-        default=(),
-        example="10.0.0.7,10.1.0.0/16",
-    )
-    pool_size: Annotated[int, Field(ge=1, le=100)] = setting(
-        "TASKGATE_POOL_SIZE", "Database connections of one process, all opened at start.", default=10
-    )
-    drain_s: Annotated[int, Field(ge=0, le=600)] = setting(
-        "TASKGATE_DRAIN_S", "Seconds that running turns and calls may take after SIGTERM.", default=25
-    )
-    mcp_url: str = setting(
-        "TASKGATE_MCP_URL",
-        "Public URL of the tool server with its /mcp, byte-equal to the audience of its tokens.",
-        example="https://tools.example.com/mcp",
-    )
-    gateway_url: str = setting(
-        "TASKGATE_GATEWAY_URL",
-        "Public URL of the gateway, byte-equal to the audience of its tokens.",
-        example="https://chat.example.com",
-    )
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for item in value:
-            try:
-                ip_network(item) if "/" in item else ip_address(item)
-            except ValueError as error:
-                raise ValueError("must list IP addresses or networks whose host bits are zero") from error
-        return value
-
-    @field_validator("mcp_url")
-    @classmethod
-    def _is_tool_server(cls, value: str, info: ValidationInfo) -> str:
-        if not _public_path(value, info).endswith("/mcp"):
-            raise ValueError("must end in /mcp")
-        return value
-
-    @field_validator("gateway_url")
-    @classmethod
-    def _is_gateway(cls, value: str, info: ValidationInfo) -> str:
-        if _public_path(value, info):
-            raise ValueError("must have no path")
-        return value
 
 
 M = TypeVar("M", bound=Settings)
@@ -386,27 +322,6 @@ def _nearest(name: str) -> str:
 
 
 # What a value has to be
-
-
-def _public_path(url: str, info: ValidationInfo) -> str:
-    """The path of a public URL in the one spelling that clients send back as audience, Host and Origin."""
-    found = _URL.fullmatch(url)
-    if not found or int(found["port"] or 0) > 65535:
-        raise ValueError(
-            "must be an absolute http or https URL: lower-case host, no user, no trailing slash, no query, no fragment"
-        )
-    if (found["scheme"], found["port"]) in (("http", "80"), ("https", "443")):
-        raise ValueError("must leave out the port, as clients do: it is the usual one")
-    if found["scheme"] == "http" and info.data.get("env") == "production" and not _is_loopback(found["host"]):
-        raise ValueError("must be https unless its host is loopback or TASKGATE_ENV=dev")
-    return found["path"]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _form(kind: Any) -> Literal["text", "list", "json"]:

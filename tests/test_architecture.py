@@ -41,7 +41,8 @@ OWNERS: Final = {
 # Imports inside a package flow one way: a module may import those that stand before it.
 ORDER: Final = {
     "shared": (
-        "errors", "settings", "telemetry", "tokens", "db", "migrate", "service", "asgi", "serve", "development", "cli",
+        "errors", "settings", "telemetry", "tokens", "db", "migrate", "service", "asgi", "serve", "children",
+        "development", "cli",
     ),
     "mcp_server.tasks": (
         "task", "times", "days", "dates", "words", "tables", "spaces", "rows", "refs", "cursors", "filters", "find",

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from shared.asgi import Drain
+from shared.asgi import Drain, InFlight
 from shared.errors import Problem
 from shared.serve import Server, _listen, receiving, serve
 
@@ -522,3 +522,45 @@ async def test_a_cancelled_server_leaves_its_address_free() -> None:
         await running
     async with serving(application(), bind=address), httpx2.AsyncClient(verify=False) as client:
         assert (await client.get(f"http://{address}/")).text == "hello"
+
+
+@pytest.mark.anyio
+async def test_a_stop_waits_for_the_requests_that_are_being_answered() -> None:
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: Request) -> Response:
+        inside.set()
+        await go_on.wait()
+        return PlainTextResponse("answered")
+
+    drain, app = Drain(), InFlight(application(slow=slow))
+    waited: list[float] = []
+
+    async def finish(left_s: float) -> None:
+        waited.append(left_s)
+        go_on.set()
+        await app.finish(left_s)
+
+    async with serving(app, drain, finish=finish, drain_s=PATIENCE_S) as address, httpx2.AsyncClient() as client:
+        answer = asyncio.create_task(client.get(f"http://{address}/slow"))
+        await inside.wait()
+        drain.begin()
+        assert (await answer).text == "answered"
+    assert waited == [PATIENCE_S]
+
+
+@pytest.mark.anyio
+async def test_a_stop_does_not_wait_longer_than_it_may() -> None:
+    inside = asyncio.Event()
+
+    async def endless(_: Any, __: Any, ___: Any) -> None:
+        inside.set()
+        await asyncio.Event().wait()
+
+    app = InFlight(endless)
+    request = asyncio.create_task(app({"type": "http"}, None, None))  # type: ignore[arg-type]
+    await inside.wait()
+    await app.finish(0.01)
+    request.cancel()
+    await asyncio.gather(request, return_exceptions=True)
+    await app.finish(PATIENCE_S)

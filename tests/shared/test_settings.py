@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 
+from shared.service import ServiceSettings
 from shared.settings import (
     ALIASES,
     KNOWN,
     Loaded,
-    ServiceSettings,
     Settings,
     SettingsFault,
     describe,
@@ -213,7 +213,8 @@ def test_the_process_environment_and_the_working_directory_are_the_defaults(tmp_
     # Both belong to a process, so this asks a process of its own.
     (tmp_path / ".env").write_text("TASKGATE_POOL_SIZE=21\n")
     code = """
-from shared.settings import ServiceSettings, environment, load
+from shared.service import ServiceSettings
+from shared.settings import environment, load
 loaded = load(ServiceSettings)
 print(loaded.settings.mcp_url, loaded.settings.pool_size)
 copy = environment()

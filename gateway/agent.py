@@ -1,16 +1,26 @@
 """The agent and the model behind it: which model, which words it gets, and its tools, converted once for everybody."""
 
 import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 from agents import Agent, Model, OpenAIChatCompletionsModel, OpenAIResponsesModel, RunContextWrapper, Tool
+from agents.items import TResponseStreamEvent
 from agents.mcp import MCPUtil
 from agents.models import get_default_model
 from chatkit.agents import AgentContext
 from mcp_types import Tool as McpTool
 from openai import AsyncOpenAI, OpenAIError
 from openai import Timeout as ModelTimeout
+from openai.types.responses import (
+    ResponseCompletedEvent,
+    ResponseFunctionToolCall,
+    ResponseOutputItemAddedEvent,
+    ResponseOutputItemDoneEvent,
+)
 
 from gateway.offline import OfflineModel
 from gateway.settings import GatewaySettings
@@ -26,6 +36,29 @@ WORD_DELAY_S: Final = 0.02  # so that people see the offline model's answer grow
 CATALOGUE_LIMIT_S: Final = 3.0
 
 ChatAgent = Agent[AgentContext[Turn]]
+
+
+class CompletionsModel(OpenAIChatCompletionsModel):
+    """A model behind Chat Completions, whose tool calls get ids of ours.
+
+    Some servers call every one of them by the same name, or by none; the SDK takes the first for a repeat, which it
+    skips or refuses, and the second for a fault.
+    """
+
+    async def stream_response(self, *args: Any, **kwargs: Any) -> AsyncIterator[TResponseStreamEvent]:
+        ids: defaultdict[int, str] = defaultdict(lambda: f"call_{uuid4().hex}")
+        async for event in super().stream_response(*args, **kwargs):
+            match event:
+                case ResponseOutputItemAddedEvent() | ResponseOutputItemDoneEvent():
+                    items = {event.output_index: event.item}
+                case ResponseCompletedEvent():
+                    items = dict(enumerate(event.response.output))
+                case _:
+                    items = {}
+            for index, item in items.items():
+                if isinstance(item, ResponseFunctionToolCall):
+                    item.call_id = ids[index]
+            yield event
 
 
 class Assistant:
@@ -78,7 +111,7 @@ async def choose_model(settings: GatewaySettings) -> tuple[str, Model]:
         chosen = name.removeprefix("openai:") or get_default_model()
         return chosen, OpenAIResponsesModel(model=chosen, openai_client=client)
     chosen = name or await _first_offered(client)
-    return chosen, OpenAIChatCompletionsModel(model=chosen, openai_client=client)
+    return chosen, CompletionsModel(model=chosen, openai_client=client)
 
 
 async def _first_offered(client: AsyncOpenAI) -> str:

@@ -3,12 +3,10 @@
 import logging
 from contextlib import AsyncExitStack
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx2
 from agents import Model
 from starlette.applications import Starlette
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from gateway.agent import Assistant, choose_model
@@ -17,14 +15,15 @@ from gateway.chat import TaskChat, use_utc
 from gateway.connection import Connection
 from gateway.endpoints import Endpoints
 from gateway.login import SignIn
+from gateway.migrations import SCHEMA
 from gateway.running import Running
-from gateway.service import SCHEMA
 from gateway.settings import GatewaySettings
 from gateway.store import ThreadStore
 from gateway.toolbox import ToolFront
-from shared.asgi import BodyLimit, Check, Drain, HostOriginGuard, Probes, RequestLog, SecurityHeaders
+from shared.asgi import Drain, Probes, protected
 from shared.db import Database, clock
 from shared.migrate import require_schema
+from shared.readiness import checks
 from shared.serve import serve
 from shared.telemetry import configure_logs
 from shared.tokens import Signer, Verifier, build_verifier
@@ -46,42 +45,24 @@ def create_app(
 ) -> ASGIApp:
     """The gateway as one ASGI application."""
     use_utc()
-    public = urlsplit(settings.gateway_url)
-    origin = f"{public.scheme}://{public.netloc}"
     signer = Signer(settings.gateway_url, settings.keys)
     front = ToolFront()
     chat = TaskChat(
         ThreadStore(database), Assistant(model, front), front, connection, signer, audience=settings.mcp_url
     )
-    sign_in = SignIn(verifier, database, origin, clock)
+    sign_in = SignIn(verifier, database, settings.gateway_url, clock)
     endpoints = Endpoints(chat, sign_in, running, drain, Assets(), signer.jwks, model_name)
-    app: ASGIApp = Starlette(routes=endpoints.routes())
-    app = BodyLimit(app, BODY_LIMIT)
-    app = HostOriginGuard(app, {public.netloc, *settings.hosts}, {origin, *settings.origins})
-    if settings.origins:
-        app = CORSMiddleware(
-            app,
-            allow_origins=settings.origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Taskgate-Client"],
-            expose_headers=["WWW-Authenticate", "Retry-After", "X-Request-Id"],
-        )
-    app = SecurityHeaders(app, https=public.scheme == "https")
-    app = RequestLog(app, settings.trusted_proxies)
-    return Probes(app, checks(database, verifier), drain)
-
-
-def checks(database: Database, verifier: Verifier) -> list[Check]:
-    """What must work before requests are welcome. The tool server is not among it: history works without."""
-
-    async def schema() -> None:
-        await require_schema(database, SCHEMA)
-
-    return [
-        Check("database", required=True, run=database.ping),
-        Check("schema", required=True, run=schema),
-        Check("keys", required=True, run=verifier.load_keys),
-    ]
+    app = protected(
+        Starlette(routes=endpoints.routes()),
+        public_url=settings.gateway_url,
+        hosts=settings.hosts,
+        origins=settings.origins,
+        headers=["X-Taskgate-Client"],
+        body_limit=BODY_LIMIT,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    # The tool server is not among what has to be ready: history works without it.
+    return Probes(app, checks(database, SCHEMA, verifier), drain)
 
 
 async def run(settings: GatewaySettings, fd: int | None) -> None:

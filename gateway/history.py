@@ -19,6 +19,7 @@ from chatkit.types import (
     WidgetItem,
     WorkflowItem,
 )
+from openai.types.responses import EasyInputMessageParam
 from openai.types.responses.response_input_item_param import Message
 
 from gateway.turn import Turn
@@ -48,6 +49,13 @@ class Converter(ThreadItemConverter):
         if item.quoted_text:
             text = f"{note('QUOTE', item.quoted_text)}\n{text}"
         return _user(text)
+
+    async def assistant_message_to_input(
+        self, item: AssistantMessageItem
+    ) -> TResponseInputItem | list[TResponseInputItem] | None:
+        # Not the SDK's way: servers that only know Chat Completions are never sent a part of its kind.
+        text = "".join(part.text for part in item.content)
+        return EasyInputMessageParam(type="message", role="assistant", content=text)
 
     async def hidden_context_to_input(
         self, item: HiddenContextItem

@@ -110,9 +110,16 @@ class Toolbox:
         except MCPError as error:
             if error.code not in {UNSENT, UNKNOWN}:
                 raise
+            first = error
         # Once more, and safely: the same idempotency key, so what was done is not done again.
         await asyncio.sleep(REPEAT_AFTER_S)
-        return await self._connection.call(self._token(scopes), name, arguments, meta)
+        try:
+            return await self._connection.call(self._token(scopes), name, arguments, meta)
+        except MCPError as error:
+            # A repeat that was refused says nothing about a first try that was cut.
+            if first.code == UNKNOWN and error.code != UNAUTHENTICATED:
+                raise first from error
+            raise
 
     async def _wait_for_earlier(self, *, writes: bool) -> asyncio.Future[None]:
         """Keep the model's order: all tools of a step start at once, but a write waits for everything before it, and a

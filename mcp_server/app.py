@@ -11,21 +11,21 @@ import httpx2
 from fastmcp import FastMCP
 from mcp.server.caching import CacheHint
 from mcp.server.request_state import RequestStateSecurity
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from mcp_server.access import Guard, Resources, TaskgateAuth
-from mcp_server.service import SCHEMA
+from mcp_server.migrations import SCHEMA
 from mcp_server.settings import McpSettings
 from mcp_server.tasks.cursors import Cursors
 from mcp_server.tasks.spaces import row_policies
 from mcp_server.tools.surface import TaskTool, scope_of
 from mcp_server.tools.tasks import task_tools
 from shared import __version__
-from shared.asgi import BodyLimit, Check, Drain, HostOriginGuard, InFlight, Probes, RequestLog, SecurityHeaders
+from shared.asgi import Drain, InFlight, Probes, protected
 from shared.db import Database
 from shared.errors import Problem
 from shared.migrate import require_schema
+from shared.readiness import checks
 from shared.serve import serve
 from shared.telemetry import configure_logs
 from shared.tokens import Verifier, build_verifier
@@ -68,19 +68,16 @@ def create_app(
         allowed_hosts=sorted(hosts),
         allowed_origins=sorted(origins),
     )
-    app = BodyLimit(app, BODY_LIMIT)
-    app = HostOriginGuard(app, hosts, origins)
-    if settings.origins:
-        app = CORSMiddleware(
-            app,
-            allow_origins=settings.origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"],
-            expose_headers=["WWW-Authenticate", "MCP-Protocol-Version", "Retry-After", "X-Request-Id"],
-        )
-    app = SecurityHeaders(app, https=public.scheme == "https")
-    app = RequestLog(app, settings.trusted_proxies)
-    return Probes(app, checks(database, verifier), drain)
+    app = protected(
+        app,
+        public_url=settings.mcp_url,
+        hosts=settings.hosts,
+        origins=settings.origins,
+        headers=["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"],
+        body_limit=BODY_LIMIT,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    return Probes(app, checks(database, SCHEMA, verifier), drain)
 
 
 def build_server(
@@ -107,19 +104,6 @@ def build_server(
     # Otherwise every call would run the whole tools/list first, only to learn one schema.
     low.get_tool_input_schema = {tool.name: tool.parameters for tool in tools}.get
     return server
-
-
-def checks(database: Database, verifier: Verifier) -> list[Check]:
-    """What must work before requests are welcome."""
-
-    async def schema() -> None:
-        await require_schema(database, SCHEMA)
-
-    return [
-        Check("database", required=True, run=database.ping),
-        Check("schema", required=True, run=schema),
-        Check("keys", required=True, run=verifier.load_keys),
-    ]
 
 
 async def run(settings: McpSettings, fd: int | None) -> None:

@@ -1,12 +1,8 @@
 """The tool server as the command line knows it: cheap to import, because the server itself is loaded only to run."""
 
-from pathlib import Path
-
+from mcp_server.migrations import SCHEMA
 from mcp_server.settings import McpSettings
-from shared.migrate import Schema
 from shared.service import Service
-
-SCHEMA = Schema(service="mcp", head="0001", versions=Path(__file__).parent / "migrations" / "versions")
 
 
 async def _run(settings: McpSettings, fd: int | None) -> None:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from time import monotonic
 from types import MappingProxyType
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,6 +38,36 @@ CHECKS_KEPT_S: Final = 1.0
 LONGEST_PATH: Final = 200
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+
+def protected(
+    app: ASGIApp,
+    *,
+    public_url: str,
+    hosts: Iterable[str],
+    origins: Sequence[str],
+    headers: Sequence[str],
+    body_limit: int,
+    trusted_proxies: Sequence[str],
+) -> ASGIApp:
+    """An application behind everything that stands between it and the network, from the inside out.
+
+    `origins` are other sites whose pages may call; they may send `headers` besides the usual ones, and no cookies.
+    """
+    public = urlsplit(public_url)
+    own = f"{public.scheme}://{public.netloc}"
+    app = BodyLimit(app, body_limit)
+    app = HostOriginGuard(app, {public.netloc, *hosts}, {own, *origins})
+    if origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", *headers],
+            expose_headers=["WWW-Authenticate", "Retry-After", "X-Request-Id"],
+        )
+    app = SecurityHeaders(app, https=public.scheme == "https")
+    return RequestLog(app, trusted_proxies)
 
 
 def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:

@@ -5,6 +5,7 @@ place that makes engines; it knows how SQLite and PostgreSQL differ, so that nob
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlc
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection
+from sqlalchemy.util import await_only
 
 from shared.errors import Problem
 from shared.tokens import Caller
@@ -235,7 +237,8 @@ def migration_engine(url: str) -> AsyncEngine:
     def plain(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         # Foreign keys stay off: copying a table for a change would otherwise delete the rows that refer to it.
         connection.isolation_level = None
-        _run_pragmas(connection, ("journal_mode=WAL", "foreign_keys=OFF"))
+        _switch_to_wal(connection)
+        _run_pragmas(connection, ("foreign_keys=OFF",))
 
     @event.listens_for(engine.sync_engine, "begin")
     def lock(connection: Connection) -> None:
@@ -298,6 +301,20 @@ def _run_pragmas(connection: DBAPIConnection, pragmas: Sequence[str]) -> None:
     for pragma in pragmas:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _switch_to_wal(connection: DBAPIConnection) -> None:
+    """Turn a new file into WAL mode. SQLite refuses a second one that does the same at that moment, without waiting."""
+    deadline = monotonic() + WRITER_WAIT_S
+    while True:
+        try:
+            _run_pragmas(connection, ("journal_mode=WAL",))
+        except sqlite3.OperationalError:
+            if monotonic() > deadline:
+                raise
+            await_only(asyncio.sleep(0.01))
+        else:
+            return
 
 
 def _ping_the_idle(engine: AsyncEngine) -> None:

@@ -9,8 +9,8 @@ from typing import Final
 
 import pytest
 
-from gateway.service import SCHEMA as GATEWAY_SCHEMA
-from mcp_server.service import SCHEMA as MCP_SCHEMA
+from gateway.migrations import SCHEMA as GATEWAY_SCHEMA
+from mcp_server.migrations import SCHEMA as MCP_SCHEMA
 from shared.migrate import upgrade
 from tests.engines import EngineMissing, PostgresDatabase, PostgresServer, postgres_cluster
 from tests.living import Databases, Living

@@ -41,16 +41,16 @@ OWNERS: Final = {
 # Imports inside a package flow one way: a module may import those that stand before it.
 ORDER: Final = {
     "shared": (
-        "errors", "settings", "telemetry", "tokens", "db", "migrate", "service", "asgi", "serve", "children",
-        "development", "cli",
+        "errors", "settings", "telemetry", "tokens", "db", "migrate", "service", "asgi", "readiness", "serve",
+        "children", "development", "cli",
     ),
     "mcp_server.tasks": (
         "task", "times", "days", "dates", "words", "tables", "spaces", "rows", "refs", "cursors", "filters", "find",
         "journal", "edit",
     ),
-    "mcp_server": ("settings", "service", "tasks", "access", "tools", "app", "__main__"),
+    "mcp_server": ("settings", "migrations", "service", "tasks", "access", "tools", "app", "__main__"),
     "gateway": (
-        "settings", "service", "tables", "turn", "items", "store", "running", "connection", "toolbox",
+        "settings", "migrations", "service", "tables", "turn", "items", "store", "running", "connection", "toolbox",
         "offline", "agent", "history", "chat", "login", "assets", "endpoints", "app", "__main__",
     ),
 }  # fmt: skip
@@ -175,6 +175,7 @@ def test_the_rules_are_printed_in_the_documentation(request: pytest.FixtureReque
     expected = f"{before}{BEGIN}\n{rules()}\n{END}{after}"
     if request.config.getoption("--update-snapshots"):
         DOCUMENT.write_text(expected, encoding="utf-8")
+        text = expected
     assert text == expected, "run pytest --update-snapshots"
 
 

@@ -1,132 +1,22 @@
 """`taskgate dev` as a person or a script runs it: real processes, real ports, and nothing left behind."""
 
-import json
 import os
 import re
-import select
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import takewhile
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from mcp import Client
-from mcp.client.streamable_http import streamable_http_client
 
 from shared import __version__
+from tests.end_to_end.processes import FREE, PATIENCE_S, Dev, running, started, taskgate
 from tests.engines import PostgresDatabase
-from tests.living import ToolClient
-
-TASKGATE: Final = Path(sys.executable).with_name("taskgate")
-FREE: Final = ("--gateway-port", "0", "--mcp-port", "0")
-# How long a process may take to go away before the test gives up on it.
-PATIENCE_S: Final = 60
-NOTHING: Final = MappingProxyType[str, str]({})
-
-
-@dataclass
-class Dev:
-    """A running `taskgate dev --json`."""
-
-    process: "subprocess.Popen[str]"
-    data: Path
-    facts: dict[str, Any]
-    # Of the two services; they become readable when the process has ended, even if nobody waits for it.
-    handles: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def gateway_url(self) -> str:
-        return str(self.facts["chatkit_url"]).removesuffix("/chatkit")
-
-    @property
-    def mcp_url(self) -> str:
-        return str(self.facts["mcp_url"])
-
-    def mint(self, *arguments: str) -> str:
-        """What another process prints that asks for a token."""
-        done = taskgate("token", "mint", "--data", str(self.data), *arguments, cwd=self.data)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.removesuffix("\n")
-
-    def rest(self) -> str:
-        """What else it printed on standard output, once it has ended."""
-        assert self.process.stdout is not None
-        return self.process.stdout.read()
-
-    def has_ended(self, name: str) -> bool:
-        """Wait for the process of a service to end."""
-        return bool(select.select([self.handles[name]], [], [], PATIENCE_S)[0])
-
-    @asynccontextmanager
-    async def tools(self, token: str) -> AsyncGenerator[ToolClient]:
-        """An MCP client with this token."""
-        async with (
-            httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http,
-            Client(streamable_http_client(self.mcp_url, http_client=http), cache=None) as client,
-        ):
-            yield ToolClient(client)
-
-
-def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """No settings but these."""
-    return {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | dict(settings)
-
-
-def taskgate(*arguments: str, cwd: Path, settings: Mapping[str, str] = NOTHING) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [TASKGATE, *arguments],
-        cwd=cwd,
-        env=environment(settings),
-        text=True,
-        capture_output=True,
-        check=False,
-        timeout=PATIENCE_S,
-    )
-
-
-@contextmanager
-def started(
-    data: Path, *arguments: str, errors: int | None = None, settings: Mapping[str, str] = NOTHING
-) -> Iterator["subprocess.Popen[str]"]:
-    """`taskgate dev` on free ports. What it logs is shown when the test fails."""
-    command: list[str | Path] = [TASKGATE, "dev", *FREE, "--data", data, *arguments]
-    with subprocess.Popen(
-        command,
-        cwd=data.parent,
-        process_group=0,
-        env=environment(settings),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(PATIENCE_S)
-
-
-@contextmanager
-def running(data: Path, *, errors: int | None = None, settings: Mapping[str, str] = NOTHING) -> Iterator[Dev]:
-    """The same, ready and described."""
-    with started(data, "--json", errors=errors, settings=settings) as process:
-        assert process.stdout is not None
-        dev = Dev(process, data, json.loads(process.stdout.readline()))
-        dev.handles = {name: os.pidfd_open(pid) for name, pid in dev.facts["pids"].items()}
-        try:
-            yield dev
-        finally:
-            for handle in dev.handles.values():
-                os.close(handle)
 
 
 @pytest.fixture(scope="module")

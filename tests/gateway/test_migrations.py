@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from gateway.service import SCHEMA
+from gateway.migrations import SCHEMA
 from gateway.tables import chat_turns, metadata
 from shared.db import Database, migration_engine
 from shared.migrate import downgrade, upgrade

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from sqlalchemy import Table, event, select, text
 
-from gateway.service import SCHEMA
+from gateway.migrations import SCHEMA
 from gateway.store import ThreadStore
 from gateway.tables import chat_feedback, chat_items, chat_pending, chat_threads, chat_turns, metadata
 from gateway.turn import Turn

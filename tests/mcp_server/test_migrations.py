@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from mcp_server.service import SCHEMA
+from mcp_server.migrations import SCHEMA
 from mcp_server.tasks.tables import changes, metadata, reminders, tasks
 from shared.db import Database, Tx, migration_engine
 from shared.migrate import downgrade, upgrade

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from gateway.service import SCHEMA as GATEWAY
+from gateway.migrations import SCHEMA as GATEWAY
 from gateway.tables import metadata as gateway_metadata
-from mcp_server.service import SCHEMA as MCP
+from mcp_server.migrations import SCHEMA as MCP
 from mcp_server.tasks.tables import metadata as mcp_metadata
 from shared.db import Database, migration_engine
 from shared.errors import Problem

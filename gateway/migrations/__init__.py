@@ -1,0 +1,7 @@
+"""How the schema of the gateway came to be, and which revision this program expects."""
+
+from pathlib import Path
+
+from shared.migrate import Schema
+
+SCHEMA = Schema(service="gateway", head="0001", versions=Path(__file__).parent / "versions")

@@ -10,10 +10,26 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from time import monotonic
 from typing import Any, Final
 
-from sqlalchemy import URL, CursorResult, Executable, Row, Text, column, event, make_url, select, table, text
+from sqlalchemy import (
+    URL,
+    CursorResult,
+    Executable,
+    Row,
+    Text,
+    bindparam,
+    column,
+    event,
+    func,
+    make_url,
+    select,
+    table,
+    text,
+    true,
+)
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
@@ -199,9 +215,8 @@ class Database:
                     await connection.execution_options(taskgate_write=True)
                 async with connection.begin():
                     if self._scope is not None and not self._on_sqlite:
-                        for name, value in self._scope(caller).items():
-                            # Local to the transaction: through a pooler a session setting would reach other people.
-                            await connection.execute(_SET_LOCAL, {"name": name, "value": value})
+                        scope = self._scope(caller)
+                        await connection.execute(_tell(tuple(scope)), scope)
                     yield Tx(connection, caller, self._now())
                     saving = True
         except DBAPIError as error:
@@ -260,7 +275,10 @@ def async_url(url: str) -> URL:
     return address.set(drivername=drivers[name])
 
 
-_SET_LOCAL = text("SELECT set_config(:name, :value, true)")
+@cache
+def _tell(names: tuple[str, ...]) -> Executable:
+    """Set these for the transaction only: through a pooler a setting of the session would reach other people."""
+    return select(*(func.set_config(name, bindparam(name), true()) for name in names))
 
 
 def _engine(url: URL, pool_size: int) -> AsyncEngine:

@@ -13,8 +13,9 @@ from mcp import MCPError
 from mcp_types import ToolAnnotations
 from pydantic import ValidationError as PydanticValidationError
 
+from mcp_server.access import current_caller
 from shared.errors import Problem
-from shared.telemetry import REQUEST_ID
+from shared.telemetry import REQUEST_ID, caller_mark
 from shared.tokens import SCOPES
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,21 @@ class TaskTool(FunctionTool):
     """A tool whose every failure is a sentence of ours: what is wrong and how to mend it."""
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
+        """Run the tool, and leave one line about it in the log: who, what, how it ended, and no word of the content."""
+        try:
+            result = await self._run_spoken(arguments)
+        except ToolError as error:
+            self._log(str(error).partition(":")[0])
+            raise
+        self._log("ok")
+        return result
+
+    def _log(self, outcome: str) -> None:
+        caller = current_caller()
+        mark = caller_mark(caller.issuer, caller.subject)
+        log.info("tool call", extra={"tool": self.name, "caller": mark, "outcome": outcome})
+
+    async def _run_spoken(self, arguments: dict[str, Any]) -> ToolResult:
         try:
             _require_storable(arguments, "the call")
             with anyio.fail_after(LIMIT_S):
@@ -61,7 +77,6 @@ class TaskTool(FunctionTool):
         except Exception as error:
             problem = _problem_behind(error)
             if problem is not None:
-                log.info("tool refused", extra={"tool": self.name, "code": problem.code})
                 raise _spoken(problem) from None
             if isinstance(error, TimeoutError):
                 raise _spoken(

@@ -1,0 +1,136 @@
+"""The door to a database: what is kept, what is taken back, and what people hear when it is away."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, insert, select, update
+
+from shared.db import Database, Tx, async_url, migration_engine
+from shared.errors import Problem
+from shared.tokens import service
+
+pytestmark = pytest.mark.anyio
+
+ADA = service("tests")
+counters = Table("counters", MetaData(), Column("id", Integer, primary_key=True), Column("n", Integer))
+
+
+@pytest.fixture
+async def counter_url(database_url: str, anyio_backend: str) -> str:  # noqa: ARG001 (its loop)
+    """A database that holds one counter, at zero."""
+    engine = migration_engine(database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(counters.metadata.create_all)
+        await connection.execute(insert(counters), {"id": 1, "n": 0})
+    await engine.dispose()
+    return database_url
+
+
+async def count(database: Database) -> int:
+    async with database.begin(ADA) as tx:
+        row = await tx.one(select(counters.c.n))
+    assert row is not None
+    return int(row[0])
+
+
+async def step(tx: Tx) -> None:
+    """Read first and write later, as real work does."""
+    row = await tx.one(select(counters.c.n).with_for_update())
+    assert row is not None
+    await asyncio.sleep(0)
+    await tx.execute(update(counters).values(n=row[0] + 1))
+
+
+async def test_a_transaction_is_kept_at_its_end_and_taken_back_when_it_breaks(counter_url: str) -> None:
+    database = Database(counter_url)
+    async with database.begin(ADA, write=True) as tx:
+        await step(tx)
+    with pytest.raises(ZeroDivisionError):
+        async with database.begin(ADA, write=True) as tx:
+            await step(tx)
+            raise ZeroDivisionError
+    assert await count(database) == 1
+    await database.close()
+
+
+async def test_what_was_rolled_back_by_hand_is_not_kept(counter_url: str) -> None:
+    database = Database(counter_url)
+    async with database.begin(ADA, write=True) as tx:
+        await step(tx)
+        await tx.rollback()
+    assert await count(database) == 0
+    await database.close()
+
+
+async def test_writers_that_read_first_wait_for_each_other(counter_url: str) -> None:
+    database = Database(counter_url, pool_size=5)
+
+    async def write() -> None:
+        async with database.begin(ADA, write=True) as tx:
+            await step(tx)
+
+    await asyncio.gather(*(write() for _ in range(40)))
+    assert await count(database) == 40
+    await database.close()
+
+
+async def test_a_cancelled_transaction_leaves_nothing_and_frees_its_connection(counter_url: str) -> None:
+    database = Database(counter_url, pool_size=1)
+
+    async def write(inside: asyncio.Event) -> None:
+        async with database.begin(ADA, write=True) as tx:
+            await step(tx)
+            inside.set()
+            await asyncio.Event().wait()
+
+    for _ in range(10):
+        inside = asyncio.Event()
+        task = asyncio.create_task(write(inside))
+        await inside.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert await count(database) == 0
+    await database.close()
+
+
+async def test_one_transaction_has_one_clock(counter_url: str) -> None:
+    database = Database(counter_url)
+    async with database.begin(ADA) as tx:
+        assert tx.now_us == tx.now_us
+        assert tx.now.tzinfo is not None
+        assert abs(tx.now.timestamp() * 1_000_000 - tx.now_us) < 1
+    await database.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql://ada:pass-word@127.0.0.1:1/tasks", "sqlite:////no/such/folder/tasks.db"])
+async def test_a_database_that_is_away_is_told_in_one_sentence_without_its_password(url: str) -> None:
+    database = Database(url, pool_size=1)
+    with pytest.raises(Problem) as opened:
+        await database.open()
+    with pytest.raises(Problem) as begun:
+        async with database.begin(ADA):
+            pass
+    assert (opened.value.code, begun.value.code) == ("unavailable", "unavailable")
+    assert "pass-word" not in f"{opened.value}{begun.value}"
+    assert "127.0.0.1" not in str(begun.value)
+    await database.close()
+
+
+@pytest.mark.parametrize("url", ["", "foo", "mysql://ada:pass-word@x/y", "postgresql+psycopg2"])
+def test_an_address_that_cannot_be_one_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(Problem) as refused:
+        async_url(url)
+    assert "pass-word" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "driver"),
+    [
+        ("postgres://a@b/c", "postgresql+asyncpg"),
+        ("postgresql://a@b/c", "postgresql+asyncpg"),
+        ("postgresql+psycopg://a@b/c", "postgresql+asyncpg"),
+        ("sqlite:///x.db", "sqlite+aiosqlite"),
+    ],
+)
+def test_every_usual_spelling_of_an_address_gets_our_driver(given: str, driver: str) -> None:
+    assert async_url(given).drivername == driver

@@ -73,6 +73,10 @@ def _spoken(command: Callable[[], int]) -> int:
         return EXIT.get(problem.status, CHECK_FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough, as `head` does; what is still buffered must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INTERRUPTED
     except Exception as error:
         from shared.settings import SettingsFault  # here, because it takes time that not every command has to spend
 

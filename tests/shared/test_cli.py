@@ -328,3 +328,10 @@ def test_minting_with_a_broken_file_names_the_file(
 @pytest.mark.parametrize("port", ["-1", "65536", "http", "", "8000.0"])
 def test_a_port_that_does_not_exist_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "a port is a number from 0 to 65535" in refusal(capsys, "dev", f"--mcp-port={port}")
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    command = f"{sys.executable} -u -m shared.cli version | head -n 1"
+    shown = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith("taskgate ")
+    assert shown.stderr == ""

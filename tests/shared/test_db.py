@@ -8,6 +8,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, insert, select, update
 from shared.db import Database, Tx, async_url, migration_engine
 from shared.errors import Problem
 from shared.tokens import service
+from tests.engines import PostgresDatabase
 
 pytestmark = pytest.mark.anyio
 
@@ -134,3 +135,12 @@ def test_an_address_that_cannot_be_one_is_refused_without_repeating_it(url: str)
 )
 def test_every_usual_spelling_of_an_address_gets_our_driver(given: str, driver: str) -> None:
     assert async_url(given).drivername == driver
+
+
+@pytest.mark.postgres
+async def test_a_role_that_ignores_row_security_is_recognised(postgres_database: PostgresDatabase) -> None:
+    superuser = postgres_database.app_url.replace("taskgate_app", "postgres")
+    for url, ignores in ((superuser, True), (postgres_database.app_url, False), (postgres_database.owner_url, False)):
+        database = Database(url, pool_size=1)
+        assert await database.bypasses_row_security() is ignores
+        await database.close()

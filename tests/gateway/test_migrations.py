@@ -6,43 +6,12 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.migrations import SCHEMA
 from gateway.tables import chat_turns, metadata
-from shared.db import Database, migration_engine
-from shared.migrate import downgrade, upgrade
+from shared.db import Database
+from shared.migrate import upgrade
 from shared.tokens import Caller
 from tests.engines import PostgresDatabase, catalog
 
 ADA = Caller("ada", "https://issuer.example", frozenset({"tasks:write"}), 0, "a client")
-
-
-@pytest.mark.anyio
-async def test_the_revisions_build_exactly_the_declared_tables(database_url: str) -> None:
-    engine = migration_engine(database_url)
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
-    declared = await catalog(database_url)
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.drop_all)
-    await engine.dispose()
-
-    await upgrade(SCHEMA, database_url)
-
-    built = await catalog(database_url)
-    assert built.pop(SCHEMA.version_table)
-    assert set(built) == set(metadata.tables)
-    for table in metadata.tables:
-        assert built[table] == declared[table]
-
-
-@pytest.mark.anyio
-async def test_going_down_leaves_nothing_and_up_again_builds_the_same(database_url: str) -> None:
-    await upgrade(SCHEMA, database_url)
-    first = await catalog(database_url)
-
-    assert await downgrade(SCHEMA, database_url, "base") == ("0001", None)
-    assert await catalog(database_url) == {}
-
-    assert await upgrade(SCHEMA, database_url) == (None, SCHEMA.head)
-    assert await catalog(database_url) == first
 
 
 def test_the_owner_leads_every_key_and_index_of_a_conversation() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mcp_server.migrations import SCHEMA
 from mcp_server.tasks.tables import changes, metadata, reminders, tasks
-from shared.db import Database, Tx, migration_engine
+from shared.db import Database, Tx
 from shared.migrate import downgrade, upgrade
 from shared.tokens import Caller
 from tests.engines import PostgresDatabase, catalog
@@ -126,37 +126,6 @@ def texts_in_keys_and_indices(found: Mapping[str, Any]) -> Iterator[tuple[str, s
         for name, kind, _, _ in parts["columns"]:
             if name in compared and "TEXT" in kind:
                 yield table, name, kind
-
-
-@pytest.mark.anyio
-async def test_the_revisions_build_exactly_the_declared_tables(database_url: str) -> None:
-    engine = migration_engine(database_url)
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
-    declared = await catalog(database_url)
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.drop_all)
-    await engine.dispose()
-
-    await upgrade(SCHEMA, database_url)
-
-    built = await catalog(database_url)
-    assert built.pop(SCHEMA.version_table)
-    assert set(built) == set(metadata.tables)
-    for table in metadata.tables:
-        assert built[table] == declared[table]
-
-
-@pytest.mark.anyio
-async def test_going_down_leaves_nothing_and_up_again_builds_the_same(database_url: str) -> None:
-    await upgrade(SCHEMA, database_url)
-    first = await catalog(database_url)
-
-    assert await downgrade(SCHEMA, database_url, "base") == ("0001", None)
-    assert await catalog(database_url) == {}
-
-    assert await upgrade(SCHEMA, database_url) == (None, SCHEMA.head)
-    assert await catalog(database_url) == first
 
 
 @pytest.mark.anyio

@@ -1,13 +1,20 @@
 """The agent and the model behind it: which model, which words it gets, and its tools, converted once for everybody."""
 
 import logging
-from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Final
-from uuid import uuid4
 
-from agents import Agent, Model, OpenAIChatCompletionsModel, OpenAIResponsesModel, RunContextWrapper, Tool
+from agents import (
+    Agent,
+    Model,
+    OpenAIChatCompletionsModel,
+    OpenAIResponsesModel,
+    RunContextWrapper,
+    Tool,
+    TResponseInputItem,
+)
 from agents.items import TResponseStreamEvent
 from agents.mcp import MCPUtil
 from agents.models import get_default_model
@@ -18,9 +25,11 @@ from openai import Timeout as ModelTimeout
 from openai.types.responses import (
     ResponseCompletedEvent,
     ResponseFunctionToolCall,
+    ResponseOutputItem,
     ResponseOutputItemAddedEvent,
     ResponseOutputItemDoneEvent,
 )
+from typing_extensions import override
 
 from gateway.offline import OfflineModel
 from gateway.settings import GatewaySettings
@@ -39,26 +48,35 @@ ChatAgent = Agent[AgentContext[Turn]]
 
 
 class CompletionsModel(OpenAIChatCompletionsModel):
-    """A model behind Chat Completions, whose tool calls get ids of ours.
+    """A model behind Chat Completions, with an id of ours for each tool call whose own is missing or taken.
 
-    Some servers call every one of them by the same name, or by none; the SDK takes the first for a repeat, which it
-    skips or refuses, and the second for a fault.
+    Some servers call every one of them by the same name, or by none; the SDK would skip or refuse the next call.
     """
 
-    async def stream_response(self, *args: Any, **kwargs: Any) -> AsyncIterator[TResponseStreamEvent]:
-        ids: defaultdict[int, str] = defaultdict(lambda: f"call_{uuid4().hex}")
-        async for event in super().stream_response(*args, **kwargs):
-            match event:
-                case ResponseOutputItemAddedEvent() | ResponseOutputItemDoneEvent():
-                    items = {event.output_index: event.item}
-                case ResponseCompletedEvent():
-                    items = dict(enumerate(event.response.output))
-                case _:
-                    items = {}
-            for index, item in items.items():
+    @override
+    async def stream_response(
+        self, system_instructions: str | None, input: str | list[TResponseInputItem], *args: Any, **kwargs: Any
+    ) -> AsyncIterator[TResponseStreamEvent]:
+        taken: set[object] = {"", *(item.get("call_id") for item in input if isinstance(item, dict))}
+        ids: dict[int, str] = {}
+        async for event in super().stream_response(system_instructions, input, *args, **kwargs):
+            for index, item in _items(event):
                 if isinstance(item, ResponseFunctionToolCall):
+                    if index not in ids:
+                        ids[index] = token_hex(16) if item.call_id in taken else item.call_id
+                        taken.add(ids[index])
                     item.call_id = ids[index]
             yield event
+
+
+def _items(event: TResponseStreamEvent) -> Iterable[tuple[int, ResponseOutputItem]]:
+    """The items an event brings, with their places in the response."""
+    match event:
+        case ResponseOutputItemAddedEvent() | ResponseOutputItemDoneEvent():
+            return [(event.output_index, event.item)]
+        case ResponseCompletedEvent():
+            return enumerate(event.response.output)
+    return []
 
 
 class Assistant:

@@ -25,7 +25,7 @@ from gateway.service import SERVICE as GATEWAY
 from mcp_server.service import SERVICE as MCP
 from shared.migrate import upgrade
 from shared.tokens import SCOPES, Signer, SigningKey
-from tests.living import ISSUER, STATE_KEY, ChatClient, ToolClient
+from tests.living import ISSUER, STATE_KEY, ChatClient, Said, ToolClient
 
 PROGRAMS: Final = Path(sys.executable).parent
 FREE: Final = ("--gateway-port", "0", "--mcp-port", "0")
@@ -57,6 +57,20 @@ def ended(
 def taskgate(*arguments: str, cwd: Path, settings: Mapping[str, str] = NOTHING) -> "subprocess.CompletedProcess[str]":
     """What became of one command."""
     return ended("taskgate", *arguments, cwd=cwd, settings=settings)
+
+
+@asynccontextmanager
+async def chat(gateway_url: str, token: str) -> AsyncGenerator[ChatClient]:
+    """A ChatKit client with this token."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx2.AsyncClient(base_url=gateway_url, headers=headers, timeout=PATIENCE_S) as http:
+        yield ChatClient(http)
+
+
+def pieces(said: Said) -> list[str]:
+    """The words of an answer, piece by piece as a person sees them come."""
+    updates = [event["update"] for event in said.of("thread.item.updated")]
+    return [update["delta"] for update in updates if update["type"].endswith("text_delta")]
 
 
 # `taskgate dev`
@@ -104,6 +118,12 @@ class Dev:
         ):
             yield ToolClient(client)
 
+    @asynccontextmanager
+    async def chat(self, token: str) -> AsyncGenerator[ChatClient]:
+        """A ChatKit client with this token."""
+        async with chat(self.gateway_url, token) as client:
+            yield client
+
 
 @contextmanager
 def started(
@@ -147,11 +167,12 @@ def running(data: Path, *, errors: int | None = None, settings: Mapping[str, str
 class Service:
     """One service by its console script, with these settings and no others; it may end and be started again."""
 
-    def __init__(self, program: str, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, program: str, folder: Path, settings: Mapping[str, str], lifeline: int) -> None:
         self.settings = dict(settings)
         self.log: list[dict[str, Any]] = []
         self._program = program
         self._folder = folder
+        self._lifeline = lifeline
         self._process: Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._said: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
@@ -167,6 +188,9 @@ class Service:
         self._said.clear()
         self._process = await create_subprocess_exec(
             PROGRAMS / self._program,
+            "--until-closed",
+            str(self._lifeline),
+            pass_fds=[self._lifeline],
             cwd=self._folder,
             env=environment({**self.settings, **settings}),
             stdin=DEVNULL,
@@ -215,7 +239,7 @@ class Service:
 class Deployment:
     """Both services on SQLite with an issuer of ours: nothing is running yet, and there are no tables."""
 
-    def __init__(self, folder: Path, mcp_port: int, gateway_port: int) -> None:
+    def __init__(self, folder: Path, mcp_port: int, gateway_port: int, lifeline: int) -> None:
         self.mcp_url = f"http://127.0.0.1:{mcp_port}/mcp"
         self.gateway_url = f"http://127.0.0.1:{gateway_port}"
         self.mcp_file, self.gateway_file = folder / "mcp.db", folder / "gateway.db"
@@ -242,12 +266,12 @@ class Deployment:
             "TASKGATE_GATEWAY_ISSUERS": json.dumps([people]),
             "TASKGATE_GATEWAY_SIGNING_KEYS": json.dumps([key.pem]),
         }
-        self.mcp = Service("taskgate-mcp", folder, both | mcp)
-        self.gateway = Service("taskgate-gateway", folder, both | gateway)
+        self.mcp = Service("taskgate-mcp", folder, both | mcp, lifeline)
+        self.gateway = Service("taskgate-gateway", folder, both | gateway, lifeline)
         self.secrets = (STATE_KEY, *key.pem.splitlines()[1:-1])
 
     async def upgrade(self) -> None:
-        """Create the tables of both services."""
+        """Create the tables of both services; one deployment after the other, because Alembic is one to a process."""
         await upgrade(MCP.schema, f"sqlite:///{self.mcp_file}")
         await upgrade(GATEWAY.schema, f"sqlite:///{self.gateway_file}")
 
@@ -259,20 +283,30 @@ class Deployment:
     async def chat(self, subject: str) -> AsyncGenerator[ChatClient]:
         """A ChatKit client of this person."""
         token = self._issuer.issue(subject, self.gateway_url, SCOPES, lifetime_s=600, client_id="a client of the tests")
-        headers = {"Authorization": f"Bearer {token}"}
-        async with httpx2.AsyncClient(base_url=self.gateway_url, headers=headers, timeout=PATIENCE_S) as http:
-            yield ChatClient(http)
+        async with chat(self.gateway_url, token) as client:
+            yield client
 
 
 @asynccontextmanager
 async def deployment(folder: Path) -> AsyncGenerator[Deployment]:
     """A deployment whose addresses stay the same however often its services end and start."""
-    with reserved_port() as mcp_port, reserved_port() as gateway_port:
-        found = Deployment(folder, mcp_port, gateway_port)
+    with reserved_port() as mcp_port, reserved_port() as gateway_port, lifeline() as pipe:
+        found = Deployment(folder, mcp_port, gateway_port, pipe)
         try:
             yield found
         finally:
             await asyncio.gather(found.mcp.stop(), found.gateway.stop())
+
+
+@contextmanager
+def lifeline() -> Generator[int]:
+    """The reading end of a pipe that closes after this block, or when this process is killed in it."""
+    reading, writing = os.pipe()
+    try:
+        yield reading
+    finally:
+        os.close(writing)
+        os.close(reading)
 
 
 @contextmanager

@@ -148,7 +148,7 @@ BAD: Final[dict[str, str]] = {
 @pytest.mark.parametrize("case", BAD)
 async def test_a_bad_token_is_refused(case: str) -> None:
     with pytest.raises(Refused):
-        await verifier().verify(BAD[case])
+        await verifier(now=lambda: NOW).verify(BAD[case])
 
 
 async def test_the_public_key_is_no_shared_secret() -> None:

@@ -75,7 +75,8 @@ def tabs(browser: Browser, tmp_path: Path) -> Tabs:
 
 async def stopped(living: Living, model: HesitantModel) -> None:
     """Until the model says no more and what it said is stored."""
-    await model.stopped.wait()
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        await model.stopped.wait()
     await living.running.finish_or_stop(30)
 
 

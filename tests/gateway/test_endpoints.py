@@ -30,11 +30,14 @@ async def assert_nothing_stored(living: Living) -> None:
         assert (await ada.reply("threads.list"))["data"] == []
 
 
-@pytest.mark.parametrize("case", ["none", "garbage", "expired", "for the tool server", "of a stranger", "basic"])
+@pytest.mark.parametrize(
+    "case", ["none", "empty", "garbage", "expired", "for the tool server", "of a stranger", "basic"]
+)
 async def test_without_a_good_token_nothing_is_stored(living: Living, case: str) -> None:
     stranger = Signer(ISSUER, [SigningKey.generate()])
     headers = {
         "none": {},
+        "empty": {"Authorization": "Bearer"},
         "garbage": {"Authorization": "Bearer garbage"},
         "expired": bearer(living, lifetime_s=-60),
         "for the tool server": {"Authorization": f"Bearer {living.token('ada')}"},

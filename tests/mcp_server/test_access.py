@@ -57,12 +57,13 @@ async def test_the_request_of_these_tests_is_a_good_one(living: Living) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", ["none", "garbage", "expired", "for the gateway", "of a stranger", "too long", "basic"]
+    "case", ["none", "empty", "garbage", "expired", "for the gateway", "of a stranger", "too long", "basic"]
 )
 async def test_without_a_good_token_nothing_happens(living: Living, case: str) -> None:
     stranger = Signer(ISSUER, [SigningKey.generate()])
     tokens = {
         "none": None,
+        "empty": "x",
         "garbage": "garbage",
         "expired": living.token("ada", lifetime_s=-60),
         "for the gateway": living.token("ada", living.gateway_url),
@@ -71,6 +72,8 @@ async def test_without_a_good_token_nothing_happens(living: Living, case: str) -
         "basic": "x",
     }
     sent = headers(tokens[case])
+    if case == "empty":
+        sent[-1] = ("Authorization", "Bearer")
     if case == "basic":
         sent[-1] = ("Authorization", "Basic YWRhOmFkYQ==")
     response = await post(living, sent)

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 import httpx2
-from agents import Model
+from agents import Model, set_tracing_disabled
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
@@ -45,6 +45,8 @@ def create_app(
 ) -> ASGIApp:
     """The gateway as one ASGI application."""
     use_utc()
+    # Otherwise the SDK sends prompts and tool data to its vendor, with whatever provider's key it finds.
+    set_tracing_disabled(True)
     signer = Signer(settings.gateway_url, settings.keys)
     front = ToolFront()
     chat = TaskChat(

@@ -153,7 +153,8 @@ async def test_a_session_that_ended_keeps_the_text_until_it_can_be_sent(living: 
         await expect(tab.sign_in).to_be_hidden()
         await expect(tab.message).to_have_value(ADD_MILK)
         await tab.message.press("Enter")
-        await expect(tab.answers.last).to_contain_text("buy milk")
+        await expect(tab.answers.last).to_have_text(words("Added: T1 buy milk"))
+        await expect(tab.send).to_be_visible()
         await expect(tab.message).to_have_value("")
 
 

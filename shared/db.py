@@ -7,13 +7,14 @@ place that makes engines; it knows how SQLite and PostgreSQL differ, so that nob
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from anyio import CancelScope
 from sqlalchemy import (
     URL,
     CursorResult,
@@ -40,6 +41,8 @@ from sqlalchemy.util import await_only
 
 from shared.errors import Problem
 from shared.tokens import Caller
+
+T = TypeVar("T")
 
 # A row of whatever columns were asked for.
 AnyRow = Row[*tuple[Any, ...]]
@@ -213,7 +216,7 @@ class Database:
             async with self._connection() as connection:
                 if write and self._on_sqlite:
                     await connection.execution_options(taskgate_write=True)
-                async with connection.begin():
+                async with _to_the_end(connection.begin()):
                     if self._scope is not None and not self._on_sqlite:
                         scope = self._scope(caller)
                         await connection.execute(_tell(tuple(scope)), scope)
@@ -233,12 +236,32 @@ class Database:
     async def _connection(self) -> AsyncGenerator[AsyncConnection]:
         async with AsyncExitStack() as stack:
             try:
-                connection = await stack.enter_async_context(self._engine.connect())
+                connection = await stack.enter_async_context(_to_the_end(self._engine.connect()))
             except PoolTimeoutError as error:
                 raise Problem("unavailable", "the database has no free connection", "try again in 2 s") from error
             except (DBAPIError, OSError, TimeoutError) as error:
                 raise Problem("unavailable", "the database is away", "try again in a moment") from error
             yield connection
+
+
+@asynccontextmanager
+async def _to_the_end(context: AbstractAsyncContextManager[T]) -> AsyncGenerator[T]:
+    """The same context, whose exit is not cut short when the caller leaves.
+
+    A cancelled scope cancels every wait in it, again and again: a rollback would be left half done, and the connection
+    thrown away with a task that nobody waits for. How long an exit may take is bounded by the limits of the driver.
+    """
+    value = await context.__aenter__()
+    try:
+        yield value
+    except BaseException as error:
+        with CancelScope(shield=True):
+            handled = await context.__aexit__(type(error), error, error.__traceback__)
+        if not handled:
+            raise
+    else:
+        with CancelScope(shield=True):
+            await context.__aexit__(None, None, None)
 
 
 def migration_engine(url: str) -> AsyncEngine:

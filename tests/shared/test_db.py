@@ -2,8 +2,9 @@
 
 import asyncio
 
+import anyio
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, insert, select, update
+from sqlalchemy import Column, Integer, MetaData, Table, event, insert, select, update
 
 from shared.db import Database, Tx, async_url, migration_engine
 from shared.errors import Problem
@@ -144,3 +145,23 @@ async def test_a_role_that_ignores_row_security_is_recognised(postgres_database:
         database = Database(url, pool_size=1)
         assert await database.bypasses_row_security() is ignores
         await database.close()
+
+
+async def test_a_caller_who_leaves_in_mid_transaction_costs_no_connection(counter_url: str) -> None:
+    """A scope that is cancelled cancels every wait in it again and again, also those that end the transaction."""
+    database = Database(counter_url, pool_size=1)
+    connected: list[object] = []
+    event.listen(database.engine.sync_engine, "connect", lambda *found: connected.append(found))
+
+    async def leave(scope: anyio.CancelScope) -> None:
+        with scope:
+            async with database.begin(ADA, write=True) as tx:
+                await step(tx)
+                scope.cancel()
+                await asyncio.Event().wait()
+
+    for _ in range(5):
+        await leave(anyio.CancelScope())
+    assert await count(database) == 0
+    assert len(connected) == 1
+    await database.close()

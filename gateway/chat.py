@@ -241,8 +241,8 @@ async def with_own_ids(
             yield event.model_copy(update={"item": item.model_copy(update={"id": ids[item.id]})})
         elif item is not None and item.type == "client_tool_call":
             yield event.model_copy(update={"item": item.model_copy(update={"id": new_id("tool_call")})})
-        elif getattr(event, "item_id", None) in ids:
-            yield event.model_copy(update={"item_id": ids[event.item_id]})  # type: ignore[union-attr]
+        elif (item_id := getattr(event, "item_id", None)) in ids:
+            yield event.model_copy(update={"item_id": ids[item_id]})
         else:
             yield event
 

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx2
 from mcp import MCPError
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult, PaginatedRequestParams, Tool
+from mcp_types import CallToolResult, PaginatedRequestParams, RequestParamsMeta, Tool
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,6 @@ class Connection:
         self._tools: tuple[Tool, ...] = ()
         self._instructions = ""
         self._stale_at = 0.0
-        self.lists_fetched = 0
 
     async def __aenter__(self) -> "Connection":
         assert _bearer.get() is None
@@ -123,7 +122,7 @@ class Connection:
         """One tool call with this token. Raises `MCPError`."""
         bound = _bearer.set(bearer)
         try:
-            return await self._client.call_tool(name, dict(arguments), meta=dict(meta))  # type: ignore[arg-type]
+            return await self._client.call_tool(name, dict(arguments), meta=cast("RequestParamsMeta", dict(meta)))
         finally:
             _bearer.reset(bound)
 
@@ -168,7 +167,6 @@ class Connection:
             ttl_ms, cursor = page.ttl_ms or 0, page.next_cursor
             if cursor is None:
                 break
-        self.lists_fetched += 1
         least, most = LIST_FRESH_S
         # A tool without a declared scope is never offered: we would not know what token to make for it.
         return tuple(tool for tool in found if scopes_of(tool) is not None), min(max(ttl_ms / 1_000, least), most)

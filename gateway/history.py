@@ -24,7 +24,6 @@ from openai.types.responses.response_input_item_param import Message
 
 from gateway.turn import Turn
 
-ITEMS_LIMIT: Final = 200
 TOKENS_BUDGET: Final = 12_000
 BYTES_PER_TOKEN: Final = 3.5
 OUTPUT_LIMIT: Final = 8_192

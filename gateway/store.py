@@ -195,11 +195,11 @@ class ThreadStore(Store[Turn]):
         self._database = database
 
     def generate_thread_id(self, context: Turn) -> str:
-        """The id that the endpoint chose for this request, or a new one."""
-        return context.new_thread_id or _new_id("thread")
+        """A new id of 128 random bits: ChatKit's own have 32, which collide."""
+        return _new_id("thread")
 
     def generate_item_id(self, item_type: StoreItemType, thread: ThreadMetadata, context: Turn) -> str:
-        """A new id of 128 random bits: ChatKit's own have 32, which collide."""
+        """A new id, as random as that of a thread."""
         return _new_id(item_type)
 
     # Threads

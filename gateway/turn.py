@@ -23,7 +23,6 @@ class Turn:
     answer: "Answer | None" = None
     # Pages for people leave out what only the model may see; the model's history does not.
     visible_only: bool = False
-    new_thread_id: str | None = None
 
     def answered_by(self, answer: "Answer") -> "Turn":
         """The same turn with a running answer; its history includes what only the model may see."""

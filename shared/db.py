@@ -127,6 +127,8 @@ class Database:
         self._now = now
         self._on_sqlite = self._url.get_backend_name() == "sqlite"
         self._writer = asyncio.Lock()
+        # One is enough of a file; a server is asked for all of them.
+        self._opened_at_start = 1 if self._on_sqlite else pool_size
         self._engine = _engine(self._url, pool_size)
 
     @property
@@ -143,7 +145,7 @@ class Database:
         """Open every connection now, so that no request pays for it and a wrong address shows at start."""
         opened: list[AsyncConnection] = []
         try:
-            for _ in range(1 if self._on_sqlite else self._engine.pool.size()):  # type: ignore[attr-defined]
+            for _ in range(self._opened_at_start):
                 connection = await self._engine.connect()
                 opened.append(connection)
                 await connection.execute(text("SELECT 1"))
@@ -375,7 +377,7 @@ def _ping_the_idle(engine: AsyncEngine) -> None:
             return
         try:
             alive = engine.dialect.do_ping(connection)
-        except engine.dialect.dbapi.Error as error:  # type: ignore[union-attr]
+        except engine.dialect.loaded_dbapi.Error as error:
             raise DisconnectionError("the connection did not survive its rest") from error
         if not alive:
             raise DisconnectionError("the connection did not survive its rest")

@@ -26,7 +26,7 @@ from shared.migrate import require_schema
 from shared.readiness import checks
 from shared.serve import serve
 from shared.telemetry import configure_logs
-from shared.tokens import Signer, Verifier, build_verifier
+from shared.tokens import Signer, Verifier, build_verifier, with_known_keys
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,8 @@ async def run(settings: GatewaySettings, fd: int | None) -> None:
         stack.push_async_callback(database.close)
         await database.open()
         await require_schema(database, SCHEMA)
-        verifier = build_verifier(settings.issuers, settings.gateway_url, http)
+        issuers = await with_known_keys(settings.issuers, http)
+        verifier = build_verifier(issuers, settings.gateway_url, http)
         connection = await stack.enter_async_context(Connection(settings.mcp_address or settings.mcp_url))
         model_name, model = await choose_model(settings)
         log.info("model chosen", extra={"model": model_name})

@@ -3,9 +3,9 @@
 from pydantic import SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 
-from shared.service import Bind, ServiceSettings
+from shared.service import Bind, Issuers, ServiceSettings
 from shared.settings import setting
-from shared.tokens import IssuerProfile, SigningKey
+from shared.tokens import SigningKey
 
 
 class GatewaySettings(ServiceSettings):
@@ -25,7 +25,7 @@ class GatewaySettings(ServiceSettings):
         default=None,
         secret=True,
     )
-    issuers: tuple[IssuerProfile, ...] = setting(
+    issuers: Issuers = setting(
         "TASKGATE_GATEWAY_ISSUERS",
         "Whose tokens are accepted from people: a JSON list of issuer profiles.",
         example='[{"issuer":"https://login.example.com","jwks_uri":"https://login.example.com/jwks"}]',
@@ -70,15 +70,6 @@ class GatewaySettings(ServiceSettings):
     model_key: SecretStr | None = setting(
         "TASKGATE_GATEWAY_MODEL_KEY", "The key of the model provider.", default=None, secret=True
     )
-
-    @field_validator("issuers")
-    @classmethod
-    def _someone(cls, value: tuple[IssuerProfile, ...]) -> tuple[IssuerProfile, ...]:
-        if not value:
-            raise ValueError("at least one issuer is needed, or nobody can sign in")
-        if len({profile.issuer for profile in value}) < len(value):
-            raise ValueError("two profiles have the same issuer")
-        return value
 
     @field_validator("signing_keys")
     @classmethod

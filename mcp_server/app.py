@@ -28,7 +28,7 @@ from shared.migrate import require_schema
 from shared.readiness import checks
 from shared.serve import serve
 from shared.telemetry import configure_logs
-from shared.tokens import Verifier, build_verifier
+from shared.tokens import Verifier, build_verifier, with_known_keys
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,8 @@ async def run(settings: McpSettings, fd: int | None) -> None:
         await database.open()
         await require_schema(database, SCHEMA)
         await _require_row_security(settings, database)
-        verifier = build_verifier(settings.issuers, settings.mcp_url, http)
+        issuers = await with_known_keys(settings.issuers, http)
+        verifier = build_verifier(issuers, settings.mcp_url, http)
         drain = Drain()
         app = InFlight(create_app(settings, database, verifier, drain))
         await serve(

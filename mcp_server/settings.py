@@ -3,9 +3,8 @@
 from pydantic import SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 
-from shared.service import Bind, ServiceSettings
+from shared.service import Bind, Issuers, ServiceSettings
 from shared.settings import setting
-from shared.tokens import IssuerProfile
 
 KEY_LENGTH = 32
 
@@ -27,7 +26,7 @@ class McpSettings(ServiceSettings):
         default=None,
         secret=True,
     )
-    issuers: tuple[IssuerProfile, ...] = setting(
+    issuers: Issuers = setting(
         "TASKGATE_MCP_ISSUERS",
         "Whose tokens are accepted: a JSON list of issuer profiles; the gateway's has delegates_for.",
         example='[{"issuer":"https://login.example.com","jwks_uri":"https://login.example.com/jwks"}]',
@@ -50,15 +49,6 @@ class McpSettings(ServiceSettings):
         default=(),
         example="taskgate-mcp:8001",
     )
-
-    @field_validator("issuers")
-    @classmethod
-    def _someone(cls, value: tuple[IssuerProfile, ...]) -> tuple[IssuerProfile, ...]:
-        if not value:
-            raise ValueError("at least one issuer is needed, or nobody can call")
-        if len({profile.issuer for profile in value}) < len(value):
-            raise ValueError("two profiles have the same issuer")
-        return value
 
     @field_validator("state_keys")
     @classmethod

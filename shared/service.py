@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from shared.migrate import Schema
 from shared.settings import Settings, setting
+from shared.tokens import IssuerProfile, require_distinct
 
 _URL: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])"
@@ -22,6 +23,18 @@ def _bind(address: str, info: ValidationInfo) -> str:
         raise ValueError("must be a loopback address while TASKGATE_ENV=dev, e.g. 127.0.0.1:8000")
     return address
 
+
+def _issuers(profiles: tuple[IssuerProfile, ...], info: ValidationInfo) -> tuple[IssuerProfile, ...]:
+    if not profiles:
+        raise ValueError("at least one issuer is needed, or nobody can call")
+    require_distinct(profiles)
+    if info.data.get("env") != "dev" and any(profile.secret is not None for profile in profiles):
+        raise ValueError("a shared secret is for TASKGATE_ENV=dev only; give jwks_uri, jwks or nothing instead")
+    return profiles
+
+
+# Whose tokens a service accepts.
+Issuers = Annotated[tuple[IssuerProfile, ...], AfterValidator(_issuers)]
 
 # Where a service listens. What is generated for development is not for anybody else on the network.
 Bind = Annotated[str, AfterValidator(_bind)]

@@ -32,7 +32,7 @@ from mcp_server.tools.surface import TaskTool
 from shared.asgi import Drain
 from shared.db import Database
 from shared.serve import serve
-from shared.tokens import SCOPES, Caller, IssuerProfile, Signer, SigningKey, build_verifier, restored
+from shared.tokens import SCOPES, Caller, IssuerProfile, Revocations, Signer, SigningKey, build_verifier, restored
 
 ISSUER: Final = "https://login.example.test"
 STATE_KEY: Final = "a key for the tests that is long enough"
@@ -118,6 +118,8 @@ class Living:
         self.gateway = Served(_free_port())
         self.issuer = Signer(ISSUER, [SigningKey.generate()])
         self.gateway_key = SigningKey.generate()
+        self.mcp_revocations = Revocations()
+        self.gateway_revocations = Revocations()
         self.requests: list[str] = []
         self._suffix = ""
         self.connection: Connection | None = None
@@ -182,7 +184,7 @@ class Living:
         http = await stack.enter_async_context(httpx2.AsyncClient())
         self.mcp_database = Database(self.databases.mcp, pool_size=5, scope=row_policies)
         stack.push_async_callback(self.mcp_database.close)
-        verifier = build_verifier(settings.issuers, self.mcp_url, http)
+        verifier = build_verifier(settings.issuers, self.mcp_url, http, self.mcp_revocations)
         app = mcp_server.app.create_app(settings, self.mcp_database, verifier, self.mcp.drain, self.tools)
         await self.mcp.start(Counted(app, self.requests))
 
@@ -201,7 +203,7 @@ class Living:
         database = Database(self.databases.gateway, pool_size=5)
         stack.push_async_callback(database.close)
         self.connection = await stack.enter_async_context(Connection(self.mcp_url))
-        verifier = build_verifier(settings.issuers, self.gateway_url, http)
+        verifier = build_verifier(settings.issuers, self.gateway_url, http, self.gateway_revocations)
         running = self.running = Running()
         stack.push_async_callback(running.finish_or_stop, 1)
         app = gateway.app.create_app(

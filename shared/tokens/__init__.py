@@ -1,20 +1,31 @@
 """Who is calling: access tokens in, `Caller` out; and the tokens we make ourselves. The only place that knows JWT."""
 
 from shared.tokens.caller import SCOPES, Caller, restored, service
+from shared.tokens.discovery import IssuerMetadata, Undiscoverable, discover, with_known_keys
 from shared.tokens.keys import KeysUnavailable, SigningKey
+from shared.tokens.profiles import IssuerProfile, require_distinct
+from shared.tokens.revoked import Revocation, Revocations
 from shared.tokens.signer import Signer
-from shared.tokens.verifier import IssuerProfile, Refused, Verifier, build_verifier
+from shared.tokens.verifier import Refused, SignedIn, Verifier, build_verifier
 
 __all__ = [
     "SCOPES",
     "Caller",
+    "IssuerMetadata",
     "IssuerProfile",
     "KeysUnavailable",
     "Refused",
+    "Revocation",
+    "Revocations",
+    "SignedIn",
     "Signer",
     "SigningKey",
+    "Undiscoverable",
     "Verifier",
     "build_verifier",
+    "discover",
+    "require_distinct",
     "restored",
     "service",
+    "with_known_keys",
 ]

@@ -26,6 +26,7 @@ class Caller:
     scopes: frozenset[str]
     expires_at: int
     client_id: str
+    issued_at: int = 0
     actor: str | None = None
     session_id: str | None = None
     token_id: str | None = None
@@ -40,9 +41,28 @@ class Caller:
         return scope in self.scopes or (scope == "tasks:read" and bool(self.scopes))
 
 
-def restored(issuer: str, subject: str, scopes: Iterable[str], expires_at: int, client_id: str) -> Caller:
+def restored(
+    issuer: str,
+    subject: str,
+    scopes: Iterable[str],
+    expires_at: int,
+    client_id: str,
+    *,
+    issued_at: int = 0,
+    session_id: str | None = None,
+    token_id: str | None = None,
+) -> Caller:
     """The caller of a session: a token proved him when it was started, and it ends when that token would."""
-    return Caller(subject, issuer, frozenset(scopes) & SCOPES.keys(), expires_at, client_id)
+    return Caller(
+        subject,
+        issuer,
+        frozenset(scopes) & SCOPES.keys(),
+        expires_at,
+        client_id,
+        issued_at=issued_at,
+        session_id=session_id,
+        token_id=token_id,
+    )
 
 
 def service(name: str) -> Caller:

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 from jwt.utils import base64url_encode
 
+from shared.tokens.fetch import fetch_json
+
 log = logging.getLogger(__name__)
 
 # RFC 9864's name of what PyJWT calls EdDSA.
@@ -27,8 +29,6 @@ FRESH_S: Final = 300.0
 KEPT_S: Final = 86_400.0  # how long keys that are known outlive their issuer's outage
 PAUSE_S: Final = 10.0  # between two fetches after a success, whatever asks for one
 FIRST_RETRY_S: Final = 0.5
-FETCH_LIMIT_S: Final = 5.0
-BODY_LIMIT: Final = 256 * 1024
 
 
 class KeysUnavailable(Exception):
@@ -36,7 +36,11 @@ class KeysUnavailable(Exception):
 
 
 class Keys(Protocol):
-    """The public keys of one issuer."""
+    """The keys of one issuer."""
+
+    @property
+    def version(self) -> int:
+        """Another number whenever the keys have changed."""
 
     async def find(self, kid: str, algorithm: str) -> jwt.PyJWK | None:
         """The key of that name if it may verify that algorithm; raises `KeysUnavailable` if none was ever loaded."""
@@ -72,6 +76,8 @@ def fits(key: jwt.PyJWK, algorithm: str) -> bool:
 class FixedKeys:
     """Keys that stand in the configuration."""
 
+    version = 0
+
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._keys = parse_jwks(document)
 
@@ -82,6 +88,22 @@ class FixedKeys:
     async def load(self) -> None:
         if not self._keys:
             raise KeysUnavailable("the configured JWKS holds no usable key")
+
+
+class SharedSecret:
+    """One HS256 secret that the issuer and we both know."""
+
+    version = 0
+
+    def __init__(self, secret: str) -> None:
+        encoded = base64url_encode(secret.encode()).decode()
+        self._key = jwt.PyJWK({"kty": "oct", "alg": "HS256", "k": encoded})
+
+    async def find(self, kid: str, algorithm: str) -> jwt.PyJWK | None:
+        return self._key if algorithm == "HS256" else None
+
+    async def load(self) -> None:
+        """It is there."""
 
 
 class FetchedKeys:
@@ -95,6 +117,8 @@ class FetchedKeys:
         self._loaded_at: float | None = None
         self._next_try = float("-inf")
         self._failures = 0
+        self._document: object = None
+        self.version = 0
         self._one_at_a_time = asyncio.Lock()
 
     async def find(self, kid: str, algorithm: str) -> jwt.PyJWK | None:
@@ -120,26 +144,19 @@ class FetchedKeys:
             if fresh or self._now() < self._next_try:
                 return
             try:
-                self._keys = parse_jwks(await self._fetch())
+                document = await fetch_json(self._http, self._uri)
+                found = parse_jwks(document)
             except (httpx2.HTTPError, ValueError, RecursionError, TimeoutError) as error:
                 self._next_try = self._now() + min(FIRST_RETRY_S * 2**self._failures, PAUSE_S)
                 self._failures += 1
                 log.warning("keys could not be fetched", extra={"uri": self._uri, "error_class": type(error).__name__})
                 return
+            self._keys = found
+            self.version += document != self._document
+            self._document = document
             self._failures = 0
             self._loaded_at = self._now()
             self._next_try = self._loaded_at + PAUSE_S
-
-    async def _fetch(self) -> object:
-        async with asyncio.timeout(FETCH_LIMIT_S), self._http.stream("GET", self._uri) as response:
-            if response.status_code != 200:
-                raise ValueError(f"status {response.status_code}")
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > BODY_LIMIT:
-                    raise ValueError("the document is too large")
-        return json.loads(bytes(body))
 
 
 @dataclass(frozen=True, slots=True)

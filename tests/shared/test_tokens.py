@@ -12,8 +12,22 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from shared.tokens import Caller, IssuerProfile, KeysUnavailable, Refused, Signer, SigningKey, Verifier, build_verifier
-from shared.tokens.keys import FRESH_S, KEPT_S, PAUSE_S, FetchedKeys
+from shared.tokens import (
+    Caller,
+    IssuerProfile,
+    KeysUnavailable,
+    Refused,
+    Revocation,
+    Revocations,
+    Signer,
+    SigningKey,
+    Verifier,
+    build_verifier,
+    restored,
+)
+from shared.tokens.keys import FRESH_S, KEPT_S, PAUSE_S, FetchedKeys, FixedKeys
+from shared.tokens.verified import KEPT_S as KEPT_S_OF_PROOFS
+from shared.tokens.verified import VerifiedTokens
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +83,7 @@ def public_pem() -> bytes:
 async def test_a_good_token_proves_its_caller() -> None:
     exp = int(time.time()) + 300
     found = await verifier().verify(token(claims(exp=exp, scope="tasks:read nonsense", client_id="inspector")))
-    assert found == Caller("ada", PEOPLE, frozenset({"tasks:read"}), exp, "inspector")
+    assert found == Caller("ada", PEOPLE, frozenset({"tasks:read"}), exp, "inspector", issued_at=found.issued_at)
     assert found.key == f"{PEOPLE}|ada"
 
 
@@ -183,7 +197,9 @@ async def test_an_issuer_that_sets_no_type_can_be_allowed_to() -> None:
     "profile",
     [
         {"issuer": "a|b", "jwks": {"keys": []}},
-        {"issuer": PEOPLE},
+        {"issuer": PEOPLE, "secret": "s" * 31},
+        {"issuer": PEOPLE, "secret": "s" * 32, "jwks": {"keys": []}},
+        {"issuer": PEOPLE, "secret": "s" * 32, "delegates_for": ["https://other.example.test"]},
         {"issuer": PEOPLE, "jwks": {"keys": []}, "jwks_uri": "https://x.test"},
         {"issuer": PEOPLE, "jwks": {"keys": []}, "algorithms": ["HS256"]},
         {"issuer": PEOPLE, "jwks": {"keys": []}, "algorithms": ["none"]},
@@ -312,3 +328,145 @@ async def test_a_shared_secret_in_a_jwks_is_left_out(keys: FetchedKeys, issuer: 
     assert await keys.find("n", "ES256") is None
     for absent in ("s", "b", "e"):
         assert await keys.find(absent, "EdDSA") is None
+
+
+async def test_a_token_is_proven_once_and_then_remembered(clock: Clock) -> None:
+    clock.time = time.time()
+    found = verifier(now=clock)
+    ada = token(claims())
+    callers = [await found.verify(ada) for _ in range(5)]
+    assert len(set(map(id, callers))) == 1
+    assert found.proofs == 1
+    clock.time += KEPT_S_OF_PROOFS
+    await found.verify(ada)
+    assert found.proofs == 2
+    with pytest.raises(Refused):
+        await found.verify(ada[:-4] + "AAAA")
+
+
+async def test_a_remembered_token_expires_on_time(clock: Clock) -> None:
+    clock.time = time.time()
+    found = verifier(now=clock)
+    ada = token(claims(exp=int(clock.time) + 5))
+    await found.verify(ada)
+    clock.time += 16
+    with pytest.raises(Refused, match="expired"):
+        await found.verify(ada)
+
+
+async def test_what_is_remembered_is_bounded_and_the_token_of_a_call_is_not_kept() -> None:
+    known = VerifiedTokens(most=3)
+    ada = restored(PEOPLE, "ada", [], 0, "x")
+    keys = FixedKeys(Signer(PEOPLE, [KEY]).jwks)
+    for number in range(5):
+        known.remember(f"token {number}", ada, keys, 0)
+        assert known.find("token 2", 0) is ada or number < 2
+    assert len(known) == 3
+    assert known.find("token 2", 0) is ada
+    assert known.find("token 0", 0) is None
+    found = verifier()
+    once = token(delegated(), GATEWAY_KEY)
+    await found.verify(once)
+    await found.verify(once)
+    assert found.proofs == 2
+
+
+async def test_a_remembered_token_is_proven_again_when_the_keys_change(issuer: Issuer, clock: Clock) -> None:
+    clock.time = time.time()
+    keys = FetchedKeys("https://login.example.test/jwks", httpx2.AsyncClient(transport=issuer), now=clock)
+    profile = IssuerProfile(issuer=PEOPLE, audience=HERE, jwks_uri="https://login.example.test/jwks")
+    found = Verifier({PEOPLE: (profile, keys)}, now=clock)
+    ada = token(claims())
+    await found.verify(ada)
+    issuer.keys = [OTHER_KEY]
+    clock.time += PAUSE_S
+    await found.verify(token(claims(), OTHER_KEY))
+    with pytest.raises(Refused, match="key"):
+        await found.verify(ada)
+
+
+@pytest.mark.parametrize(
+    ("revoked", "words"),
+    [
+        (Revocation(PEOPLE, 2**40, token_id="one"), "this token"),
+        (Revocation(PEOPLE, 2**40, session_id="s1"), "this session"),
+        (Revocation(PEOPLE, 2**40, subject="ada", not_before=NOW + 1), "what was issued before"),
+    ],
+)
+async def test_a_revoked_token_is_refused_although_it_is_remembered(revoked: Revocation, words: str) -> None:
+    revocations = Revocations()
+    profile = IssuerProfile(issuer=PEOPLE, jwks=Signer(PEOPLE, [KEY]).jwks)
+    found = build_verifier([profile], HERE, httpx2.AsyncClient(), revocations)
+    ada = token(claims(iat=NOW, jti="one", sid="s1"))
+    others = [
+        token(claims(iat=NOW, jti="two", sid="s2", sub="bob")),
+        token(claims(iat=NOW + 5, jti="three", sid="s3")),
+    ]
+    for known in (ada, *others):
+        await found.verify(known)
+    revocations.replace([revoked, Revocation("https://other.example.test", 2**40, subject="bob", not_before=2**40)])
+    with pytest.raises(Refused, match="revoked"):
+        await found.verify(ada)
+    for known in others:
+        await found.verify(known)
+    revocations.replace([])
+    assert await found.verify(ada), words
+
+
+SECRET: Final = "a secret for development that is long enough for every algorithm"
+
+
+def shared(**header: Any) -> str:
+    named = {"typ": "at+jwt", **header}
+    return jwt.encode(claims(), SECRET, algorithm=named.pop("alg", "HS256"), headers=named)
+
+
+async def test_a_shared_secret_proves_what_it_signed_and_nothing_else() -> None:
+    profile = IssuerProfile.model_validate({"issuer": PEOPLE, "secret": SECRET})
+    found = build_verifier([profile], HERE, httpx2.AsyncClient())
+    assert (await found.verify(shared())).subject == "ada"
+    assert SECRET not in repr(profile)
+    for bad in (shared(alg="HS512"), token(claims()), jwt.encode(claims(), SECRET + "!", headers={"typ": "at+jwt"})):
+        with pytest.raises(Refused):
+            await found.verify(bad)
+
+
+def identity(**changes: Any) -> str:
+    kind = changes.pop("typ", "JWT")
+    key = changes.pop("key", KEY)
+    return token(claims(aud="the client", nonce="n1", scope=None, **changes), key, typ=kind)
+
+
+async def test_an_id_token_says_who_has_signed_in() -> None:
+    found = await verifier().identify(identity(name="Ada", sid="s1"), issuer=PEOPLE, client_id="the client", nonce="n1")
+    assert (found.subject, found.name, found.session_id) == ("ada", "Ada", "s1")
+    signed = Signer(PEOPLE, [KEY]).identify("ada", "the client", nonce="n1", session_id="s2")
+    found = await verifier().identify(signed, issuer=PEOPLE, client_id="the client", nonce="n1")
+    assert (found.subject, found.session_id) == ("ada", "s2")
+    with pytest.raises(Refused):
+        await verifier().verify(signed)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": "another client"},
+        {"aud": ["the client", "another"]},
+        {"azp": "another client"},
+        {"nonce": "n2"},
+        {"nonce": None},
+        {"typ": "at+jwt"},
+        {"iss": GATEWAY},
+        {"exp": NOW - 60},
+        {"exp": None},
+        {"iat": NOW + 600},
+        {"sub": " "},
+        {"key": OTHER_KEY},
+    ],
+)
+async def test_an_id_token_for_something_else_is_refused(changes: dict[str, Any]) -> None:
+    changed = dict(changes)
+    key, kind = changed.pop("key", KEY), changed.pop("typ", "JWT")
+    wrong = token(claims(**{"aud": "the client", "nonce": "n1", "scope": None, **changed}), key, typ=kind)
+    with pytest.raises(Refused):
+        await verifier().identify(wrong, issuer=PEOPLE, client_id="the client", nonce="n1")

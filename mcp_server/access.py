@@ -3,10 +3,12 @@
 A token is checked on each request. A connection, a session and a cache carry no authority.
 """
 
+import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from fastmcp.dependencies import Depends
 from fastmcp.server.auth import AccessToken, RemoteAuthProvider, TokenVerifier
@@ -16,8 +18,10 @@ from fastmcp.tools.base import ToolResult
 from mcp import MCPError
 from mcp_types import INVALID_PARAMS, CallToolRequestParams
 from pydantic import AnyHttpUrl, ConfigDict
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware as AsgiLayer
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_server.tasks.cursors import Cursors
 from mcp_server.tasks.spaces import require_zone
@@ -30,6 +34,10 @@ from shared.tokens.verifier import LEEWAY_S
 UNAUTHENTICATED: Final = -31401
 FORBIDDEN: Final = -31403
 BASE_SCOPE: Final = "tasks:read"
+DESCRIPTION: Final = 'error_description="This access token is not accepted. Sign in again."'
+METADATA_PATH: Final = "/.well-known/oauth-protected-resource"
+
+_DESCRIPTION: Final = re.compile(r'error_description="[^"]*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +96,28 @@ class TaskgateAuth(RemoteAuthProvider):
     """Bearer tokens of the configured issuers, and the metadata that tells clients where to get one."""
 
     def __init__(self, verifier: Verifier, profiles: Sequence[IssuerProfile], mcp_url: str) -> None:
-        self._issuers = [profile.issuer for profile in profiles if profile.interactive and not profile.delegates_for]
+        issuers = [profile.issuer for profile in profiles if profile.interactive and not profile.delegates_for]
+        at = urlsplit(mcp_url)
+        origin = f"{at.scheme}://{at.netloc}"
+        # There is nothing to tell where no client can sign in.
+        self.metadata_url = f"{origin}{METADATA_PATH}{at.path}" if issuers else None
         super().__init__(
             BearerVerifier(verifier, mcp_url),
             # Plain strings: as URLs they would gain a slash, and clients compare byte by byte.
-            authorization_servers=cast("list[AnyHttpUrl]", self._issuers),
-            base_url=mcp_url.removesuffix("/mcp"),
+            authorization_servers=cast("list[AnyHttpUrl]", issuers),
+            # The library puts the path behind it again.
+            base_url=origin,
             scopes_supported=list(SCOPES),
             challenge_scopes=[BASE_SCOPE],
             resource_name="taskgate",
         )
 
     def get_routes(self, mcp_path: str | None = None) -> list[Any]:
-        """The metadata, if there is an issuer where a client can sign in."""
-        return super().get_routes(mcp_path) if self._issuers else []
+        """The metadata, if there is any: under the path of its resource, and for clients that try only the root."""
+        if self.metadata_url is None:
+            return []
+        [metadata] = super().get_routes(mcp_path)
+        return [metadata, Route(METADATA_PATH, metadata.endpoint, methods=["GET", "OPTIONS"])]
 
     def get_middleware(self) -> list[Any]:
         """The SDK's layers, inside of ours."""
@@ -126,10 +142,27 @@ class Credentials:
             await problem_response(problem)(scope, receive, send)
             return
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _in_our_words(scope, receive, send))
         except KeysUnavailable:
             problem = Problem("unavailable", "the keys that sign tokens cannot be loaded", "try again in 5 s")
             await problem_response(problem, headers={"Retry-After": "5"})(scope, receive, send)
+
+
+def _in_our_words(scope: Scope, receive: Receive, send: Send) -> Send:
+    """Sends a 401 with the library's challenge and our own words; its own tell clients to forget everything."""
+    refused = False
+
+    async def say(message: Message) -> None:
+        nonlocal refused
+        if message["type"] == "http.response.start" and message["status"] == 401:
+            refused = True
+            challenge = _DESCRIPTION.sub(DESCRIPTION, Headers(raw=message["headers"])["www-authenticate"])
+            problem = Problem("sign_in", "the access token is missing or not accepted", "sign in and try again")
+            await problem_response(problem, headers={"WWW-Authenticate": challenge})(scope, receive, send)
+        elif not refused:
+            await send(message)
+
+    return say
 
 
 class Guard(Middleware):

@@ -11,11 +11,13 @@ import httpx2
 from fastmcp import FastMCP
 from mcp.server.caching import CacheHint
 from mcp.server.request_state import RequestStateSecurity
+from starlette.middleware import Middleware as AsgiLayer
 from starlette.types import ASGIApp
 
 from mcp_server.access import Guard, Resources, TaskgateAuth
 from mcp_server.migrations import SCHEMA
 from mcp_server.settings import McpSettings
+from mcp_server.stepup import StepUp
 from mcp_server.tasks.cursors import Cursors
 from mcp_server.tasks.spaces import row_policies
 from mcp_server.tools.surface import TaskTool, scope_of
@@ -56,12 +58,15 @@ def create_app(
     tools: Sequence[TaskTool] | None = None,
 ) -> ASGIApp:
     """The tool server as one ASGI application."""
-    server = build_server(settings, database, verifier, task_tools() if tools is None else tools)
+    tools = task_tools() if tools is None else tools
+    server = build_server(settings, database, verifier, tools)
+    assert isinstance(server.auth, TaskgateAuth)
     public = urlsplit(settings.mcp_url)
     hosts = {public.netloc, *settings.hosts}
     origins = {f"{public.scheme}://{public.netloc}", *settings.origins}
     app: ASGIApp = server.http_app(
         path=public.path,
+        middleware=[AsgiLayer(StepUp, _scopes(tools), server.auth.metadata_url)],
         stateless_http=True,
         json_response=False,  # the other mode goes on working after the client has left
         host_origin_protection=True,
@@ -98,7 +103,7 @@ def build_server(
     )
     for tool in tools:
         server.add_tool(tool)
-    server.add_middleware(Guard({tool.name: scope_of(tool) for tool in tools}))
+    server.add_middleware(Guard(_scopes(tools)))
     low = server._mcp_server  # noqa: SLF001 (no public way yet; a test notices when it goes)
     low.cache_hints = CACHE_HINTS
     # Otherwise every call would run the whole tools/list first, only to learn one schema.
@@ -138,6 +143,10 @@ async def _require_row_security(settings: McpSettings, database: Database) -> No
             "the database role ignores row security",
             "connect as a role without SUPERUSER and BYPASSRLS, see docs/operating.md",
         )
+
+
+def _scopes(tools: Sequence[TaskTool]) -> dict[str, str]:
+    return {tool.name: scope_of(tool) for tool in tools}
 
 
 def _lifespan(resources: Resources) -> Callable[[FastMCP[Any]], Any]:

@@ -48,7 +48,7 @@ ORDER: Final = {
         "task", "times", "days", "dates", "words", "tables", "spaces", "rows", "refs", "cursors", "filters", "find",
         "journal", "edit",
     ),
-    "mcp_server": ("settings", "migrations", "service", "tasks", "access", "tools", "app", "__main__"),
+    "mcp_server": ("settings", "migrations", "service", "tasks", "access", "stepup", "tools", "app", "__main__"),
     "gateway": (
         "settings", "migrations", "service", "tables", "turn", "items", "store", "running", "connection", "toolbox",
         "offline", "agent", "history", "chat", "login", "assets", "endpoints", "app", "__main__",

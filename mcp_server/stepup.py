@@ -1,0 +1,118 @@
+"""`StepUp`: HTTP 403 for a token that lacks a scope, with the challenge that tells a client what to ask for."""
+
+import json
+from collections.abc import Mapping, Set
+from typing import Final
+
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp_types import INVALID_REQUEST, PARSE_ERROR
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mcp_server.access import BASE_SCOPE, FORBIDDEN, CallerToken
+from shared.tokens import Caller
+
+# What reads a person's data without being a tool. Everything else but a tool call needs a token and no scope.
+READING: Final = frozenset(
+    {"completion/complete", "prompts/get", "resources/read", "resources/subscribe", "subscriptions/listen"}
+)
+
+
+class StepUp:
+    """ASGI, inside of authentication: a request passes when its caller may do all that its body asks for.
+
+    Only the body counts, whatever the headers say of it: just one of the two eras compares them. A body that is no
+    message is refused here, because the library would quote it. Who has not signed in passes, and so does a call of an
+    unknown tool: they are refused further inside.
+    """
+
+    def __init__(self, app: ASGIApp, scopes: Mapping[str, str], metadata_url: str | None) -> None:
+        """The scope of each tool, and where clients learn who gives tokens, if there is such a place."""
+        self._app = app
+        self._scopes = dict(scopes)
+        self._metadata_url = metadata_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller = _caller(scope)
+        if caller is None or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        body = await _whole_body(receive)
+        if body is None:
+            return
+        try:
+            # Reads whatever the parsers of both eras read: a body that only they understood would pass unjudged.
+            found = json.loads(body)
+        except (ValueError, RecursionError):
+            await _error(400, PARSE_ERROR, "the body is not JSON")(scope, receive, send)
+            return
+        needs = {self._need(message) for message in (found if isinstance(found, list) else [found])}
+        missing = {needed for needed in needs if needed is not None and not caller.may(needed)}
+        if missing:
+            await self._challenge(caller.scopes, missing)(scope, receive, send)
+        elif not _is_message(found):
+            await _error(400, INVALID_REQUEST, "the body has to be one JSON-RPC 2.0 request or notification")(
+                scope, receive, send
+            )
+        else:
+            await self._app(scope, _replayed(body, receive), send)
+
+    def _need(self, message: object) -> str | None:
+        match message:
+            case {"method": "tools/call", "params": {"name": str(name)}}:
+                return self._scopes.get(name)
+            case {"method": str(method)} if method in READING:
+                return BASE_SCOPE
+        return None
+
+    def _challenge(self, granted: Set[str], missing: Set[str]) -> Response:
+        needed = " ".join(sorted(missing))
+        parts = [
+            'error="insufficient_scope"',
+            # With what is granted already, because some clients ask for these scopes alone and would lose the others.
+            f'scope="{" ".join(sorted(granted | missing))}"',
+            *([f'resource_metadata="{self._metadata_url}"'] if self._metadata_url else []),
+            f'error_description="This needs: {needed}"',
+        ]
+        challenge = {"WWW-Authenticate": f"Bearer {', '.join(parts)}"}
+        return _error(403, FORBIDDEN, f"insufficient scope, needs: {needed}", challenge)
+
+
+def _error(status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    error = {"code": code, "message": message}
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status, headers)
+
+
+def _is_message(found: object) -> bool:
+    match found:
+        case {"jsonrpc": "2.0", "method": str(), **rest}:
+            named = isinstance(rest.get("id", ""), str | int) and not isinstance(rest.get("id"), bool)
+            return named and isinstance(rest.get("params", {}), dict)
+    return False
+
+
+def _caller(scope: Scope) -> Caller | None:
+    user = scope.get("user") if scope["type"] == "http" else None
+    token = user.access_token if isinstance(user, AuthenticatedUser) else None
+    return token.caller if isinstance(token, CallerToken) else None
+
+
+async def _whole_body(receive: Receive) -> bytes | None:
+    """The body of a request, which is limited further outside; None when the client left before its end."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return unread.pop() if unread else await receive()
+
+    return replay

@@ -16,7 +16,10 @@ from gateway.connection import Connection
 from gateway.endpoints import Endpoints
 from gateway.login import SignIn
 from gateway.migrations import SCHEMA
+from gateway.oidc import LoginIssuer, find_issuer
 from gateway.running import Running
+from gateway.sealing import Sealing
+from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
 from gateway.store import ThreadStore
 from gateway.toolbox import ToolFront
@@ -42,8 +45,9 @@ def create_app(
     model_name: str,
     drain: Drain,
     running: Running,
+    issuer: LoginIssuer | None,
 ) -> ASGIApp:
-    """The gateway as one ASGI application."""
+    """The gateway as one ASGI application; without an issuer, browsers bring a token instead of signing in."""
     use_utc()
     # Otherwise the SDK sends prompts and tool data to its vendor, with whatever provider's key it finds.
     set_tracing_disabled(True)
@@ -52,8 +56,14 @@ def create_app(
     chat = TaskChat(
         ThreadStore(database), Assistant(model, front), front, connection, signer, audience=settings.mcp_url
     )
-    sign_in = SignIn(verifier, database, settings.gateway_url, clock)
-    endpoints = Endpoints(chat, sign_in, running, drain, Assets(), signer.jwks, model_name)
+    session_keys = [key.get_secret_value() for key in settings.session_keys]
+    sessions = Sessions(database, Sealing(session_keys, "refresh tokens"), issuer)
+    sign_in = SignIn(verifier, sessions, issuer, Sealing(session_keys, "sign-in"), settings.gateway_url, clock)
+    published = {
+        "jwks.json": signer.jwks,
+        "oauth-authorization-server": signer.metadata(f"{settings.gateway_url}/.well-known/jwks.json"),
+    }
+    endpoints = Endpoints(chat, sign_in, running, drain, Assets(), published, model_name)
     app = protected(
         Starlette(routes=endpoints.routes()),
         public_url=settings.gateway_url,
@@ -67,6 +77,22 @@ def create_app(
     return Probes(app, checks(database, SCHEMA, verifier), drain)
 
 
+async def login_issuer(settings: GatewaySettings, http: httpx2.AsyncClient, verifier: Verifier) -> LoginIssuer | None:
+    """Where browsers sign in, if the settings name a client of that issuer. Raises `Problem`."""
+    if not settings.oidc_client_id:
+        return None
+    secret = settings.oidc_client_secret
+    return LoginIssuer(
+        await find_issuer(settings.login_issuer, http),
+        http,
+        verifier,
+        client_id=settings.oidc_client_id,
+        client_secret=secret.get_secret_value() if secret is not None else "",
+        scopes=settings.login_scopes,
+        gateway_url=settings.gateway_url,
+    )
+
+
 async def run(settings: GatewaySettings, fd: int | None) -> None:
     """Serve until told to stop."""
     configure_logs("gateway", settings.log_level, settings.secrets)
@@ -78,12 +104,13 @@ async def run(settings: GatewaySettings, fd: int | None) -> None:
         await require_schema(database, SCHEMA)
         issuers = await with_known_keys(settings.issuers, http)
         verifier = build_verifier(issuers, settings.gateway_url, http)
+        issuer = await login_issuer(settings, http, verifier)
         connection = await stack.enter_async_context(Connection(settings.mcp_address or settings.mcp_url))
         model_name, model = await choose_model(settings)
         log.info("model chosen", extra={"model": model_name})
         drain, running = Drain(), Running()
         await serve(
-            create_app(settings, database, verifier, connection, model, model_name, drain, running),
+            create_app(settings, database, verifier, connection, model, model_name, drain, running, issuer),
             bind=settings.bind,
             fd=fd,
             drain=drain,

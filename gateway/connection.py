@@ -7,7 +7,7 @@ it to exactly that request and never raises, because an exception there would en
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from typing import Any, Final, cast
@@ -126,17 +126,18 @@ class Connection:
         finally:
             _bearer.reset(bound)
 
-    async def tools(self, bearer: Callable[[], str]) -> tuple[Tool, ...]:
+    async def tools(self, bearer: Callable[[], Awaitable[str]]) -> tuple[Tool, ...]:
         """The tools on offer: one list for everybody, fetched again when it is old, or kept if that fails.
 
         Raises `MCPError` only when there has never been a list.
         """
         if time.monotonic() < self._stale_at:
             return self._tools
+        token = await bearer()  # before the lock: one person's sign-in may take a while to be renewed
         async with self._listing:
             if time.monotonic() < self._stale_at:
                 return self._tools
-            bound = _bearer.set(bearer())
+            bound = _bearer.set(token)
             try:
                 self._tools, fresh_s = await self._fetch()
             except MCPError:

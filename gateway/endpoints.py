@@ -29,10 +29,10 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.assets import Assets
 from gateway.chat import REQUEST, TaskChat
-from gateway.login import SignIn
+from gateway.login import NotSignedIn, SignIn, permitted
 from gateway.running import Answer, EventStream, Running
 from gateway.store import ThreadStore
-from gateway.turn import Turn
+from gateway.turn import CallerNow, Turn
 from shared.asgi import Drain, problem_response
 from shared.errors import Problem
 from shared.telemetry import REQUEST_ID
@@ -70,7 +70,7 @@ class Endpoints:
         running: Running,
         drain: Drain,
         assets: Assets,
-        jwks: Mapping[str, Any],
+        published: Mapping[str, Mapping[str, Any]],
         model: str,
     ) -> None:
         self._chat = chat
@@ -79,36 +79,46 @@ class Endpoints:
         self._running = running
         self._drain = drain
         self._assets = assets
-        self._jwks = dict(jwks)
+        self._published = dict(published)
         self._model = model
 
     def routes(self) -> list[BaseRoute]:
         """Every route, each with its problems turned into answers."""
+        to_the_issuer = [
+            Route("/auth/login", _answering(self._sign_in.begin), methods=["GET"]),
+            Route("/auth/callback", _answering(self._sign_in.finish), methods=["GET"]),
+        ]
         return [
+            *(to_the_issuer if self._sign_in.has_issuer else ()),
             Route("/", _answering(self._assets.start_page), methods=["GET"]),
             Route("/page/{name}", _answering(self._assets.file), methods=["GET"]),
             Route("/chatkit", _answering(self._chatkit), methods=["POST"]),
             Route("/auth/me", _answering(self._me), methods=["GET"]),
             Route("/auth/session", _answering(self._sign_in.start_session), methods=["POST"]),
             Route("/auth/logout", _answering(self._sign_in.end_session), methods=["POST"]),
-            Route("/.well-known/jwks.json", _answering(self._keys), methods=["GET"]),
+            Route("/.well-known/{name}", _answering(self._known), methods=["GET"]),
         ]
 
     async def _me(self, request: Request) -> Response:
         return await self._sign_in.me(request, self._model)
 
-    async def _keys(self, _: Request) -> Response:
-        return JSONResponse(self._jwks, headers={"Cache-Control": "max-age=60"})
+    async def _known(self, request: Request) -> Response:
+        """What the tool server may read of the issuer that we are for it."""
+        found = self._published.get(request.path_params["name"])
+        if found is None:
+            raise Problem("not_found", "there is no such document")
+        return JSONResponse(found, headers={"Cache-Control": "max-age=60"})
 
     async def _chatkit(self, request: Request) -> Response:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise Problem("wrong_type", "the body is not JSON", "send Content-Type: application/json")
         body = await request.body()
-        caller = await self._sign_in.caller(request)
+        caller_now = self._sign_in.caller_now(request)
+        caller = permitted(await caller_now())
         asked = _parsed(body)
         if not isinstance(asked, SERVED):
             raise Problem("disabled", f"{asked.type} is not offered here")
-        turn = _turn(caller, asked.metadata)
+        turn = _turn(caller, caller_now, asked.metadata)
         try:
             if is_streaming_req(asked):
                 return await self._stream(asked, turn, ping=request.headers.get("x-taskgate-client") == "page")
@@ -152,6 +162,10 @@ def _answering(handler: Handler) -> Handler:
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
+        except NotSignedIn as problem:
+            log.info("refused", extra={"code": problem.code})
+            where = {"login": problem.login} if problem.login else {}
+            return problem_response(problem, {"WWW-Authenticate": problem.challenge}, where)
         except Problem as problem:
             log.info("refused", extra={"code": problem.code})
             return problem_response(problem, headers=_advice(problem))
@@ -162,12 +176,7 @@ def _answering(handler: Handler) -> Handler:
 
 
 def _advice(problem: Problem) -> dict[str, str]:
-    match problem.code:
-        case "sign_in":
-            return {"WWW-Authenticate": "Bearer"}
-        case "busy" | "unavailable":
-            return {"Retry-After": "2"}
-    return {}
+    return {"Retry-After": "2"} if problem.code in {"busy", "unavailable"} else {}
 
 
 def _parsed(body: bytes) -> Any:
@@ -181,9 +190,10 @@ def _parsed(body: bytes) -> Any:
         raise Problem("bad_request", "this is no ChatKit request we know", f"check {place or 'type'}") from None
 
 
-def _turn(caller: Caller, metadata: Mapping[str, Any]) -> Turn:
+def _turn(caller: Caller, caller_now: CallerNow, metadata: Mapping[str, Any]) -> Turn:
     return Turn(
         caller=caller,
+        caller_now=caller_now,
         request_id=REQUEST_ID.get(),
         page=_page(metadata.get("page")),
         time_zone=_zone(metadata.get("time_zone")),

@@ -1,11 +1,15 @@
 """The settings of the gateway."""
 
-from pydantic import SecretStr, field_validator
+from typing import Final
+
+from pydantic import SecretStr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.service import Bind, Issuers, ServiceSettings
 from shared.settings import setting
-from shared.tokens import SigningKey
+from shared.tokens import SCOPES, SigningKey
+
+KEY_LENGTH: Final = 32
 
 
 class GatewaySettings(ServiceSettings):
@@ -32,9 +36,41 @@ class GatewaySettings(ServiceSettings):
     )
     signing_keys: tuple[SecretStr, ...] = setting(
         "TASKGATE_GATEWAY_SIGNING_KEYS",
-        "Ed25519 keys as PEM that sign the token of each tool call, the newest first; the same on every replica.",
+        "Ed25519 keys for the token of each tool call: the first signs, all are published; the same on every replica.",
         secret=True,
         example='a JSON list of what "openssl genpkey -algorithm ed25519" prints',
+    )
+    session_keys: tuple[SecretStr, ...] = setting(
+        "TASKGATE_GATEWAY_SESSION_KEYS",
+        "Keys that seal what browsers carry to the issuer and back, and refresh tokens in the database, the newest "
+        "first; the same on every replica.",
+        default=(),
+        secret=True,
+        example="the output of: openssl rand -base64 32",
+    )
+    oidc_issuer: str = setting(
+        "TASKGATE_GATEWAY_OIDC_ISSUER",
+        "Where browsers sign in, one of TASKGATE_GATEWAY_ISSUERS. Unset: the first of them.",
+        default="",
+        example="https://login.example.com",
+    )
+    oidc_client_id: str = setting(
+        "TASKGATE_GATEWAY_OIDC_CLIENT_ID",
+        "What that issuer calls this gateway. Unset: browsers bring a bearer token instead of signing in.",
+        default="",
+        example="taskgate-gateway",
+    )
+    oidc_client_secret: SecretStr | None = setting(
+        "TASKGATE_GATEWAY_OIDC_CLIENT_SECRET",
+        "The gateway's secret at that issuer, if it has one.",
+        default=None,
+        secret=True,
+    )
+    login_scopes: tuple[str, ...] = setting(
+        "TASKGATE_GATEWAY_LOGIN_SCOPES",
+        "What a browser's sign-in asks for, and what it permits where the issuer knows nothing of scopes.",
+        default=tuple(SCOPES),
+        example="tasks:read,tasks:write",
     )
     origins: tuple[str, ...] = setting(
         "TASKGATE_GATEWAY_ORIGINS",
@@ -83,6 +119,40 @@ class GatewaySettings(ServiceSettings):
             raise PydanticCustomError("keys", "has to be one Ed25519 private key or more, as PEM")
         return value
 
+    @field_validator("session_keys")
+    @classmethod
+    def _strong(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(key.get_secret_value()) < KEY_LENGTH for key in value):
+            raise PydanticCustomError("weak", "has to hold keys of at least 32 characters each")
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_known(cls, value: str, info: ValidationInfo) -> str:
+        known = [profile.issuer for profile in info.data.get("issuers", ())]
+        if value and known and value not in known:
+            raise ValueError("has to be one of TASKGATE_GATEWAY_ISSUERS, whose keys prove who has signed in")
+        return value
+
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _has_keys(cls, value: str, info: ValidationInfo) -> str:
+        if value and info.data.get("session_keys") == ():
+            raise ValueError("needs TASKGATE_GATEWAY_SESSION_KEYS, which is not set")
+        return value
+
+    @field_validator("login_scopes")
+    @classmethod
+    def _are_scopes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not SCOPES.keys() >= set(value):
+            raise ValueError(f"has to be one or more of {', '.join(SCOPES)}")
+        return value
+
+    @property
+    def login_issuer(self) -> str:
+        """The issuer where browsers sign in."""
+        return self.oidc_issuer or self.issuers[0].issuer
+
     @property
     def keys(self) -> tuple[SigningKey, ...]:
         """The signing keys, the one that signs first."""
@@ -91,5 +161,6 @@ class GatewaySettings(ServiceSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no log may show."""
-        known = (self.database_url, self.database_direct_url, self.model_key, *self.signing_keys)
-        return tuple(secret.get_secret_value() for secret in known if secret is not None)
+        known = (self.database_url, self.database_direct_url, self.model_key, self.oidc_client_secret)
+        keys = (*self.signing_keys, *self.session_keys)
+        return tuple(secret.get_secret_value() for secret in (*known, *keys) if secret is not None)

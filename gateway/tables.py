@@ -121,7 +121,8 @@ chat_pending = Table(
 
 # Browser sign-ins ---------------------------------------------------------------------------------------------------
 
-# The cookie holds a random id and this table only its hash: reading the table signs nobody in.
+# The cookie holds a random id and this table only its hash: reading the table signs nobody in. Whose session it is
+# never changes; how long that counts as proven does, each time the issuer renews it.
 sessions = Table(
     "sessions",
     metadata,
@@ -132,5 +133,12 @@ sessions = Table(
     _required("client_id", WORDS),
     _required("created_us", BIG),
     _required("expires_us", BIG),
-    _required("idle_us", BIG),
+    _required("idle_us", BIG),  # when it was last used, to the minute
+    _optional("name", WORDS),
+    _optional("session_id", WORDS),  # the issuer's own name for the sign-in, and the id of the token it came from:
+    _optional("token_id", WORDS),  # whoever revokes one of them revokes the session
+    _required("issued_us", BIG, "0"),
+    _optional("verified_until_us", BIG),  # without it, to the end
+    _optional("refresh_token", WORDS),  # sealed
+    _required("renewing_until_us", BIG, "0"),  # until then one process alone may use the refresh token
 )

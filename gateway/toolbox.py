@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from agents import AgentBase, RunContextWrapper
@@ -50,7 +51,7 @@ EXPLAINED: Final = {
 
 
 class SignInNeeded(Exception):
-    """The tool server no longer accepts this caller: the turn ends and the person signs in again."""
+    """Nobody is signed in any more for whom to call: the turn ends and the person signs in again."""
 
 
 class Toolbox:
@@ -70,7 +71,7 @@ class Toolbox:
     async def tools(self) -> tuple[Tool, ...]:
         """What this turn may call. Raises `Problem` while the tool server has never been reached."""
         try:
-            tools = await self._connection.tools(lambda: self._token(()))
+            tools = await self._connection.tools(partial(self._token, ()))
         except MCPError as error:
             if error.code == UNAUTHENTICATED:
                 raise SignInNeeded from error
@@ -95,18 +96,18 @@ class Toolbox:
         writes = not (tool.annotations is not None and tool.annotations.read_only_hint)
         done = await self._wait_for_earlier(writes=writes)
         try:
-            if not all(self._turn.caller.may(scope) for scope in scopes):
-                return _said(f"forbidden: this needs {', '.join(scopes)}. Fix: tell the user; do not retry.")
             return await self._send(name, arguments, scopes)
         except MCPError as error:
             return self._explained(error)
+        except Problem as problem:
+            return _said(str(problem))
         finally:
             done.set_result(None)
 
     async def _send(self, name: str, arguments: Mapping[str, Any], scopes: Sequence[str]) -> CallToolResult:
         meta = self._meta(name, arguments)
         try:
-            return await self._connection.call(self._token(scopes), name, arguments, meta)
+            return await self._connection.call(await self._token(scopes), name, arguments, meta)
         except MCPError as error:
             if error.code not in {UNSENT, UNKNOWN}:
                 raise
@@ -114,8 +115,8 @@ class Toolbox:
         # Once more, and safely: the same idempotency key, so what was done is not done again.
         await asyncio.sleep(REPEAT_AFTER_S)
         try:
-            return await self._connection.call(self._token(scopes), name, arguments, meta)
-        except MCPError as error:
+            return await self._connection.call(await self._token(scopes), name, arguments, meta)
+        except (MCPError, Problem) as error:
             # A repeat that was refused says nothing about a first try that was cut.
             if first.code == UNKNOWN and error.code != UNAUTHENTICATED:
                 raise first from error
@@ -135,10 +136,18 @@ class Toolbox:
             raise
         return done
 
-    def _token(self, scopes: Sequence[str]) -> str:
-        caller = self._turn.caller
+    async def _token(self, scopes: Sequence[str]) -> str:
+        """A token for one call as the person asking, who may have signed out or lost a permission since the last."""
+        try:
+            caller = await self._turn.caller_now()
+        except Problem as problem:
+            if problem.code == "sign_in":
+                raise SignInNeeded from problem
+            raise
         if caller.expires_at - time.time() < LEFT_TO_CALL_S:
             raise SignInNeeded
+        if not all(caller.may(scope) for scope in scopes):
+            raise Problem("forbidden", f"this needs {', '.join(scopes)}", "tell the user; do not retry")
         return self._signer.delegate(caller, self._audience, scopes, request_id=self._turn.request_id)
 
     def _meta(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`Turn`: who asks, from which page, in which request. ChatKit hands it to everything it calls."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -9,12 +10,17 @@ from shared.tokens import Caller
 if TYPE_CHECKING:
     from gateway.running import Answer
 
+# Whom a credential proves at this moment. Raises `Problem("sign_in", ...)` once it proves nobody any more.
+CallerNow = Callable[[], Awaitable[Caller]]
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One request to the gateway. Whatever the client sent in it is data: mapped or quoted, never obeyed."""
 
     caller: Caller
+    # The same person, asked again: a turn lasts longer than a sign-in may.
+    caller_now: CallerNow
     request_id: str
     # Ours alone and never repeated, unlike a request id, which a proxy may choose.
     id: str = field(default_factory=lambda: uuid4().hex)

@@ -70,13 +70,16 @@ def protected(
     return RequestLog(app, trusted_proxies)
 
 
-def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """The problem as JSON under its own status, with the id of the request that met it."""
+def problem_response(
+    problem: Problem, headers: Mapping[str, str] | None = None, more: Mapping[str, str] | None = None
+) -> Response:
+    """The problem as JSON under its own status, with the id of the request that met it and whatever else helps."""
     body = {
         "code": problem.code,
         "message": problem.message,
         "hint": problem.hint,
         "request_id": REQUEST_ID.get(),
+        **(more or {}),
     }
     # Escaped to ASCII, because a message may quote text that UTF-8 cannot carry.
     content = json.dumps(body)

@@ -39,6 +39,11 @@ KNOWN: Final[tuple[str, ...]] = (
     "TASKGATE_GATEWAY_DATABASE_DIRECT_URL",
     "TASKGATE_GATEWAY_ISSUERS",
     "TASKGATE_GATEWAY_SIGNING_KEYS",
+    "TASKGATE_GATEWAY_SESSION_KEYS",
+    "TASKGATE_GATEWAY_OIDC_ISSUER",
+    "TASKGATE_GATEWAY_OIDC_CLIENT_ID",
+    "TASKGATE_GATEWAY_OIDC_CLIENT_SECRET",
+    "TASKGATE_GATEWAY_LOGIN_SCOPES",
     "TASKGATE_GATEWAY_ORIGINS",
     "TASKGATE_GATEWAY_HOSTS",
     "TASKGATE_GATEWAY_MCP_ADDRESS",
@@ -89,7 +94,9 @@ def _holds_secret(kind: Any) -> bool:
 class Settings(BaseModel):
     """What a service subclasses; every field is made by `setting`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_by_name=True, validate_default=True
+    )
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:

@@ -7,6 +7,7 @@ but the model.
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,10 +33,21 @@ from mcp_server.tools.surface import TaskTool
 from shared.asgi import Drain
 from shared.db import Database
 from shared.serve import serve
-from shared.tokens import SCOPES, Caller, IssuerProfile, Revocations, Signer, SigningKey, build_verifier, restored
+from shared.tokens import (
+    SCOPES,
+    Caller,
+    IssuerProfile,
+    Revocations,
+    Signer,
+    SigningKey,
+    build_verifier,
+    restored,
+    with_known_keys,
+)
 
 ISSUER: Final = "https://login.example.test"
 STATE_KEY: Final = "a key for the tests that is long enough"
+SESSION_KEY: Final = "a key for the sessions of the tests"
 MODERN, LEGACY = "2026-07-28", "legacy"
 
 
@@ -120,6 +132,14 @@ class Living:
         self.gateway_key = SigningKey.generate()
         self.mcp_revocations = Revocations()
         self.gateway_revocations = Revocations()
+        # Further issuers, offered before ours; filled before the start by those who need the addresses first.
+        self.mcp_issuers: list[IssuerProfile] = []
+        self.gateway_issuers: list[IssuerProfile] = []
+        # Browsers can sign in at the first of the gateway's issuers once it has a name for the gateway.
+        self.login_client_id = ""
+        self.session_keys = [SESSION_KEY]
+        # How far the gateway's idea of when tokens expire is ahead of the clock.
+        self.gateway_ahead_s = 0.0
         self.requests: list[str] = []
         self._suffix = ""
         self.connection: Connection | None = None
@@ -169,11 +189,12 @@ class Living:
             gateway_url=self.gateway_url,
             database_url=SecretStr(self.databases.mcp),
             issuers=(
+                *self.mcp_issuers,
                 IssuerProfile(issuer=ISSUER, jwks=self.issuer.jwks),
                 IssuerProfile(
                     issuer=self.gateway_url,
                     jwks=Signer(self.gateway_url, [self.gateway_key]).jwks,
-                    delegates_for=frozenset({ISSUER}),
+                    delegates_for=frozenset({ISSUER, *(profile.issuer for profile in self.gateway_issuers)}),
                     max_lifetime_s=120,
                     interactive=False,
                 ),
@@ -184,7 +205,8 @@ class Living:
         http = await stack.enter_async_context(httpx2.AsyncClient())
         self.mcp_database = Database(self.databases.mcp, pool_size=5, scope=row_policies)
         stack.push_async_callback(self.mcp_database.close)
-        verifier = build_verifier(settings.issuers, self.mcp_url, http, self.mcp_revocations)
+        issuers = await with_known_keys(settings.issuers, http)
+        verifier = build_verifier(issuers, self.mcp_url, http, self.mcp_revocations)
         app = mcp_server.app.create_app(settings, self.mcp_database, verifier, self.mcp.drain, self.tools)
         await self.mcp.start(Counted(app, self.requests))
 
@@ -195,19 +217,25 @@ class Living:
             mcp_url=self.mcp_url,
             gateway_url=self.gateway_url,
             database_url=SecretStr(self.databases.gateway),
-            issuers=(IssuerProfile(issuer=ISSUER, jwks=self.issuer.jwks),),
+            issuers=(*self.gateway_issuers, IssuerProfile(issuer=ISSUER, jwks=self.issuer.jwks)),
             signing_keys=(SecretStr(self.gateway_key.pem),),
+            session_keys=tuple(SecretStr(key) for key in self.session_keys),
+            oidc_client_id=self.login_client_id,
         )
         stack = self.gateway.stack
         http = await stack.enter_async_context(httpx2.AsyncClient())
         database = Database(self.databases.gateway, pool_size=5)
         stack.push_async_callback(database.close)
         self.connection = await stack.enter_async_context(Connection(self.mcp_url))
-        verifier = build_verifier(settings.issuers, self.gateway_url, http, self.gateway_revocations)
+        issuers = await with_known_keys(settings.issuers, http)
+        verifier = build_verifier(
+            issuers, self.gateway_url, http, self.gateway_revocations, now=lambda: time.time() + self.gateway_ahead_s
+        )
+        issuer = await gateway.app.login_issuer(settings, http, verifier)
         running = self.running = Running()
         stack.push_async_callback(running.finish_or_stop, 1)
         app = gateway.app.create_app(
-            settings, database, verifier, self.connection, self.model, "the model", self.gateway.drain, running
+            settings, database, verifier, self.connection, self.model, "the model", self.gateway.drain, running, issuer
         )
         await self.gateway.start(app)
 

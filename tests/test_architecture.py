@@ -41,9 +41,11 @@ OWNERS: Final = {
 # Imports inside a package flow one way: a module may import those that stand before it.
 ORDER: Final = {
     "shared": (
-        "errors", "settings", "telemetry", "tokens", "db", "migrate", "service", "asgi", "readiness", "serve",
-        "children", "development", "cli",
+        "errors", "settings", "telemetry", "tokens", "db", "migrate", "service", "asgi", "readiness",
+        "serve", "private", "development", "commands", "cli",
     ),
+    "shared.development": ("children", "directory", "issuer", "run"),
+    "shared.commands": ("outcome", "installed", "running", "databases", "tokens"),
     "mcp_server.tasks": (
         "task", "times", "days", "dates", "words", "tables", "spaces", "rows", "refs", "cursors", "filters", "find",
         "journal", "edit",
@@ -51,7 +53,8 @@ ORDER: Final = {
     "mcp_server": ("settings", "migrations", "service", "tasks", "access", "stepup", "tools", "app", "__main__"),
     "gateway": (
         "settings", "migrations", "service", "tables", "turn", "items", "store", "running", "connection", "toolbox",
-        "offline", "agent", "history", "chat", "login", "assets", "endpoints", "app", "__main__",
+        "offline", "agent", "history", "chat", "sealing", "oidc", "sessions", "login", "assets", "endpoints",
+        "app", "__main__",
     ),
 }  # fmt: skip
 

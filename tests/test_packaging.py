@@ -227,6 +227,7 @@ def test_a_service_accepts_what_compose_tells_it(name: str, tmp_path: Path) -> N
         "mcp_issuers": issuers,
         "gateway_issuers": issuers,
         "state_keys": "0123456789abcdef0123456789abcdef",
+        "session_keys": "0123456789abcdef0123456789abcdef",
         "signing_keys": json.dumps([SigningKey.generate().pem]),
     }
     dotenv = {"TASKGATE_MCP_URL": "https://tasks.example.com/mcp", "TASKGATE_GATEWAY_URL": "https://tasks.example.com"}

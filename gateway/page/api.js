@@ -21,7 +21,7 @@ export class Refused extends Error {
 export class Lost extends Error {}
 
 export const signIn = (token) => call("/auth/session", { headers: { Authorization: `Bearer ${token}` } });
-export const signOut = () => call("/auth/logout");
+export const signOut = () => call("/auth/logout").then(json);
 export const whoAmI = () => call("/auth/me", { method: "GET" }).then(json);
 export const listThreads = (after) => chat("threads.list", { limit: 30, order: "desc", ...(after && { after }) });
 

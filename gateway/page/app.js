@@ -143,7 +143,7 @@ async function enter() {
     const person = await api.whoAmI();
     if (me && me.subject !== person.subject) return location.reload(); // nothing of one person stays for another
     me = person;
-    ui.subject.textContent = me.subject;
+    ui.subject.textContent = me.name;
     ui.model.textContent = me.model ?? "";
     ui["sign-in"].hidden = true;
     document.body.dataset.session = "active";
@@ -171,6 +171,7 @@ function askToSignIn(login, why = "") {
   ui["sign-in-why"].hidden = !why;
   const url = login && new URL(login, location.origin);
   ui.login.hidden = url?.origin !== location.origin;
+  ui["sign-in-how"].hidden = !ui.login.hidden;
   if (!ui.login.hidden) {
     url.searchParams.set("return_to", location.pathname + location.search);
     ui.login.href = url.href;
@@ -181,13 +182,14 @@ function askToSignIn(login, why = "") {
   ui["sign-in"].focus();
 }
 
+/** Where there is more to end, at the issuer, the browser goes there and is sent back. */
 async function signOut() {
   try {
-    await api.signOut();
+    const { end_session: elsewhere } = await api.signOut();
+    location.replace(elsewhere || "/");
   } catch (error) {
-    if (error.status !== 401) return report(error, signOut);
+    report(error, signOut);
   }
-  location.replace("/");
 }
 
 /** Signing in leaves the page: the text waits in this tab, for the same person only, and is taken back once. */

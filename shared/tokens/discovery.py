@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S: Final = 15.0
 PAUSE_S: Final = 0.2
+LONGEST_PAUSE_S: Final = 2.0
 HINT: Final = "correct the issuer in the settings, start it first, or give its jwks_uri"
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -39,6 +40,7 @@ class IssuerMetadata(BaseModel):
     token_endpoint: str = ""
     end_session_endpoint: str = ""
     scopes_supported: tuple[str, ...] = ()
+    protected_resources: tuple[str, ...] = ()
     code_challenge_methods_supported: tuple[str, ...] = ()
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
     names_itself: bool = Field(default=False, validation_alias="authorization_response_iss_parameter_supported")
@@ -55,7 +57,7 @@ async def discover(issuer: str, http: httpx2.AsyncClient, *, patience_s: float =
         f"{base}{path}/.well-known/openid-configuration",
         f"{base}/.well-known/oauth-authorization-server{path}",
     )
-    reason = "no answer"
+    reason, pause_s = "no answer", PAUSE_S
     try:
         async with asyncio.timeout(patience_s):
             while True:
@@ -63,22 +65,22 @@ async def discover(issuer: str, http: httpx2.AsyncClient, *, patience_s: float =
                     found, reason = await _asked(address, http)
                     if found is not None:
                         return _itself(issuer, found)
-                await asyncio.sleep(PAUSE_S)
+                if pause_s == PAUSE_S:
+                    log.info("waiting for an issuer", extra={"issuer": issuer, "reason": reason})
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
     except TimeoutError:
         raise Undiscoverable(issuer, f"cannot be asked for its keys: {reason}", HINT) from None
 
 
 async def _asked(address: str, http: httpx2.AsyncClient) -> tuple[IssuerMetadata | None, str]:
     """What an address answers, or why it is of no use; never the other side's own words."""
-    failure: Exception
     try:
         return IssuerMetadata.model_validate(await fetch_json(http, address)), ""
-    except (httpx2.HTTPError, TimeoutError) as error:
-        failure, reason = error, "no answer"
+    except (httpx2.HTTPError, TimeoutError):
+        return None, "no answer"
     except (ValueError, RecursionError) as error:
-        failure, reason = error, str(error) if type(error) is ValueError else "its metadata cannot be read"
-    log.info("an issuer was not discovered", extra={"uri": address, "error_class": type(failure).__name__})
-    return None, reason
+        return None, str(error) if type(error) is ValueError else "its metadata cannot be read"
 
 
 def _itself(issuer: str, found: IssuerMetadata) -> IssuerMetadata:

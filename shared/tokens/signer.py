@@ -28,6 +28,16 @@ class Signer:
         """The public keys, for whoever verifies."""
         return public_jwks(self._keys)
 
+    def metadata(self, jwks_uri: str) -> dict[str, Any]:
+        """What an issuer says about itself (RFC 8414) that gives tokens to nobody who asks, only to its own calls."""
+        return {
+            "issuer": self.issuer,
+            "jwks_uri": jwks_uri,
+            "response_types_supported": [],
+            "grant_types_supported": [],
+            "token_endpoint_auth_methods_supported": [],
+        }
+
     def delegate(self, caller: Caller, audience: str, scopes: Iterable[str], *, request_id: str | None = None) -> str:
         """A token for one call to another service as this caller: short, for one audience, never outliving the
         caller's own token, and saying that we act for him."""

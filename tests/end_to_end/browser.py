@@ -36,7 +36,7 @@ FAILED_TO_LOAD: Final = "Failed to load resource: "
 class Watch:
     """What one profile asked for and complained about."""
 
-    host: str
+    hosts: Sequence[str]
     expected: Sequence[str]
     requests: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Watch:
         if url.scheme == "data":
             return
         self.requests.append(f"{request.method} {url.path}")
-        if (url.scheme, url.netloc) != ("http", self.host):
+        if url.scheme != "http" or url.netloc not in self.hosts:
             self.complaints.append(f"request to another host: {request.url}")
 
     async def _interrupted(self, dialog: Dialog) -> None:
@@ -144,10 +144,20 @@ class Tabs:
 
     @asynccontextmanager
     async def open(
-        self, living: Living, name: str = "", path: str = "/", *, expected: Sequence[str] = (), **options: Any
+        self,
+        living: Living,
+        name: str = "",
+        path: str = "/",
+        *,
+        expected: Sequence[str] = (),
+        elsewhere: Sequence[str] = (),
+        **options: Any,
     ) -> AsyncGenerator[Tab]:
-        """The page in a profile of its own, signed in as `name`; requests may fail for the reasons `expected`."""
-        watch = Watch(urlsplit(living.gateway_url).netloc, expected)
+        """The page in a profile of its own, signed in as `name`; requests may fail for the reasons `expected`.
+
+        People may be led to the addresses `elsewhere`, and to no others.
+        """
+        watch = Watch([urlsplit(url).netloc for url in (living.gateway_url, *elsewhere)], expected)
         context = await self._browser.new_context(base_url=living.gateway_url, **options)
         try:
             context.set_default_timeout(PATIENCE_MS)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process, create_subprocess_exec
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from shared.tokens import SCOPES, Signer, SigningKey
 from tests.living import ISSUER, STATE_KEY, ChatClient, Said, ToolClient
 
 PROGRAMS: Final = Path(sys.executable).parent
-FREE: Final = ("--gateway-port", "0", "--mcp-port", "0")
+FREE: Final = ("--gateway-port", "0", "--mcp-port", "0", "--issuer-port", "0")
 # How long a process may take to do what it was asked for before the test gives up on it.
 PATIENCE_S: Final = 60
 NOTHING: Final = MappingProxyType[str, str]({})
@@ -83,7 +83,7 @@ class Dev:
     process: "subprocess.Popen[str]"
     data: Path
     facts: dict[str, Any]
-    # Of the two services; they become readable when the process has ended, even if nobody waits for it.
+    # Of the services and the issuer; they become readable when the process has ended, even if nobody waits for it.
     handles: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -93,6 +93,10 @@ class Dev:
     @property
     def mcp_url(self) -> str:
         return str(self.facts["mcp_url"])
+
+    @property
+    def issuer_url(self) -> str:
+        return str(self.facts["issuer_url"])
 
     def mint(self, *arguments: str) -> str:
         """What another process prints that asks for a token."""
@@ -127,10 +131,14 @@ class Dev:
 
 @contextmanager
 def started(
-    data: Path, *arguments: str, errors: int | None = None, settings: Mapping[str, str] = NOTHING
+    data: Path,
+    *arguments: str,
+    ports: Sequence[str] = FREE,
+    errors: int | None = None,
+    settings: Mapping[str, str] = NOTHING,
 ) -> Iterator["subprocess.Popen[str]"]:
-    """`taskgate dev` on free ports. What it logs is shown when the test fails."""
-    command: list[str | Path] = [PROGRAMS / "taskgate", "dev", *FREE, "--data", data, *arguments]
+    """`taskgate dev`, on free ports unless said otherwise. What it logs is shown when the test fails."""
+    command: list[str | Path] = [PROGRAMS / "taskgate", "dev", *ports, "--data", data, *arguments]
     with subprocess.Popen(
         command,
         cwd=data.parent,
@@ -148,9 +156,11 @@ def started(
 
 
 @contextmanager
-def running(data: Path, *, errors: int | None = None, settings: Mapping[str, str] = NOTHING) -> Iterator[Dev]:
+def running(
+    data: Path, *, ports: Sequence[str] = FREE, errors: int | None = None, settings: Mapping[str, str] = NOTHING
+) -> Iterator[Dev]:
     """The same, ready and described."""
-    with started(data, "--json", errors=errors, settings=settings) as process:
+    with started(data, "--json", ports=ports, errors=errors, settings=settings) as process:
         assert process.stdout is not None
         dev = Dev(process, data, json.loads(process.stdout.readline()))
         dev.handles = {name: os.pidfd_open(pid) for name, pid in dev.facts["pids"].items()}

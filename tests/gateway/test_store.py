@@ -49,7 +49,12 @@ Outcome = tuple[str, object]
 
 
 def asked_by(subject: str, issuer: str = "https://login.example.test") -> Turn:
-    return Turn(caller=Caller(subject, issuer, frozenset(), 0, "page"), request_id="r1")
+    caller = Caller(subject, issuer, frozenset(), 0, "page")
+
+    async def still_there() -> Caller:
+        return caller
+
+    return Turn(caller=caller, caller_now=still_there, request_id="r1")
 
 
 ADA: Final = asked_by("ada")

@@ -2,22 +2,26 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 import pytest
 
 from shared import __version__
 from shared.cli import main
-from shared.development import ISSUER
+from shared.development import issue
+from shared.development.directory import ISSUER
+from shared.errors import Problem
 from shared.tokens import SCOPES, IssuerProfile, Refused, Signer, SigningKey, Verifier, build_verifier
 
 GATEWAY_URL, MCP_URL = "http://127.0.0.1:8000", "http://127.0.0.1:8001/mcp"
+DEV: Final = ("dev", "--gateway-port", "0", "--mcp-port", "0", "--json")
 
 
 def run(
@@ -58,6 +62,12 @@ def set_up(tmp_path: Path) -> Path:
     return data
 
 
+def kept_by(data: Path, port: int) -> None:
+    """From now on people's tasks there belong to the issuer on this port."""
+    urls = {"gateway_url": GATEWAY_URL, "mcp_url": MCP_URL, "issuer_url": f"http://127.0.0.1:{port}"}
+    (data / "dev.json").write_text(json.dumps(urls))
+
+
 def verifier(data: Path, audience: str) -> Verifier:
     """The verifier of the service at this URL."""
     key = SigningKey.from_pem(json.loads((data / "keys.json").read_text())["issuer"])
@@ -91,7 +101,16 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return said.err
 
 
-@pytest.mark.parametrize("words", ["--help", "dev --help", "serve --help", "db upgrade --help", "token mint --help"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--help",
+        "dev --help",
+        "serve --help",
+        "db upgrade --help",
+        "token mint --help",
+    ],
+)
 def test_help_loads_nothing_but_the_standard_library_and_the_command_line(words: str, tmp_path: Path) -> None:
     program = f"""
 import sys
@@ -112,7 +131,9 @@ finally:
     )
     loaded = set(done.stderr.split()) - set(bare.stdout.split())
     strangers = {name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names}
-    assert strangers == {"shared", "shared.cli"}
+    light = {"databases", "installed", "outcome", "running", "tokens"}
+    assert strangers <= {"shared", "shared.cli", "shared.commands", *(f"shared.commands.{name}" for name in light)}
+    assert "shared.cli" in strangers
 
 
 def test_without_a_command_the_usage_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -323,6 +344,64 @@ def test_minting_with_a_broken_file_names_the_file(
     said = refusal(capsys, "token", "mint", "--data", str(set_up), "--subject", "ada")
     assert f"{set_up / file} cannot be read" in said
     assert (set_up / file).read_text() == content
+
+
+# The development set-up
+
+
+def test_a_minted_token_is_of_the_issuer_that_the_directory_keeps(
+    set_up: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert claims(minted(capsys, set_up, "--subject", "ada"))["iss"] == ISSUER
+    kept_by(set_up, 8077)
+    assert claims(minted(capsys, set_up, "--subject", "ada"))["iss"] == "http://127.0.0.1:8077"
+
+
+def test_the_keys_of_an_older_directory_stay_and_get_what_they_lack(
+    set_up: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = json.loads((set_up / "keys.json").read_text())
+    minted(capsys, set_up, "--subject", "ada")
+    after = json.loads((set_up / "keys.json").read_text())
+    assert after == before | {"session": after["session"]}
+    assert len(after["session"]) == 44
+    minted(capsys, set_up, "--subject", "ada")
+    assert json.loads((set_up / "keys.json").read_text()) == after
+
+
+@pytest.mark.parametrize("port", [8002, 8077])
+def test_the_issuer_of_a_directory_cannot_move(port: int, set_up: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if port != 8002:  # what an older directory does not say
+        kept_by(set_up, port)
+    said = refusal(capsys, *DEV, "--data", str(set_up), "--issuer-port", "8003")
+    assert f"the issuer on port {port}" in said
+    assert "--issuer-port" in said
+
+
+def test_an_issuer_whose_port_is_taken_does_not_move_either(set_up: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        port = somebody.getsockname()[1]
+        kept_by(set_up, port)
+        said = refusal(capsys, *DEV, "--data", str(set_up))
+    assert f"port {port} cannot be used" in said
+    assert "another --data" in said
+
+
+def test_what_an_issuer_kept_and_cannot_read_is_named(set_up: Path) -> None:
+    """Below the command, which only `taskgate dev` gives."""
+    (set_up / "issuer.json").write_text('{"clients": 1}')
+    with pytest.raises(Problem, match="cannot be read") as told:
+        issue(set_up, -1, "info")
+    assert str(set_up / "issuer.json") in told.value.message
+    assert (set_up / "issuer.json").read_text() == '{"clients": 1}'
+
+
+def test_the_command_of_the_issuer_is_not_for_people() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "shared.cli", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "serve" in shown
+    assert "dev-issuer" not in shown
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http", "", "8000.0"])

@@ -1,4 +1,4 @@
-"""The services as child processes: started together, announced when ready, and never left behind."""
+"""The services and their issuer as child processes: started together, announced when ready, and never left behind."""
 
 import asyncio
 import os
@@ -20,16 +20,17 @@ from shared.errors import Problem
 READY_S: Final = 60.0
 ANSWER_S: Final = 5.0
 ASK_AGAIN_S: Final = 0.05
-COMMAND: Final = Path(__file__).with_name("cli.py")
-TITLES: Final = MappingProxyType({"gateway": "gateway", "mcp": "tool server"})
+COMMAND: Final = Path(__file__).parents[1] / "cli.py"
+TITLES: Final = MappingProxyType({"issuer": "issuer", "gateway": "gateway", "mcp": "tool server"})
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One service as a child process: where it listens, and its whole environment."""
+    """One child process: where it listens, what it is told to do, and its whole environment."""
 
     listener: socket.socket
     url: str
+    command: tuple[str, ...]
     variables: dict[str, str]
 
 
@@ -53,7 +54,7 @@ async def supervise(parts: Mapping[str, Part], announce: Callable[[Mapping[str, 
     try:
         for name, part in parts.items():
             fd = part.listener.fileno()
-            arguments = ("serve", name, "--fd", str(fd), "--until-closed", str(lifeline))
+            arguments = (*part.command, "--fd", str(fd), "--until-closed", str(lifeline))
             children[name] = await _start(arguments, part.variables, (fd, lifeline))
             # A copy kept here would go on accepting connections when the child is gone.
             part.listener.close()

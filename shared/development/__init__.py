@@ -1,0 +1,5 @@
+"""`taskgate dev`: everything on one machine, ready to try, and never for production."""
+
+from shared.development.run import develop, issue, mint
+
+__all__ = ["develop", "issue", "mint"]

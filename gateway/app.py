@@ -22,11 +22,13 @@ from gateway.sealing import Sealing
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
 from gateway.store import ThreadStore
+from gateway.tables import revocations
 from gateway.toolbox import ToolFront
 from shared.asgi import Drain, Probes, protected
 from shared.db import Database, clock
 from shared.migrate import require_schema
 from shared.readiness import checks
+from shared.revocations import RevocationList
 from shared.serve import serve
 from shared.telemetry import configure_logs
 from shared.tokens import Signer, Verifier, build_verifier, with_known_keys
@@ -103,7 +105,8 @@ async def run(settings: GatewaySettings, fd: int | None) -> None:
         await database.open()
         await require_schema(database, SCHEMA)
         issuers = await with_known_keys(settings.issuers, http)
-        verifier = build_verifier(issuers, settings.gateway_url, http)
+        revoked = await stack.enter_async_context(RevocationList("gateway", revocations, database).kept_fresh())
+        verifier = build_verifier(issuers, settings.gateway_url, http, revoked)
         issuer = await login_issuer(settings, http, verifier)
         connection = await stack.enter_async_context(Connection(settings.mcp_address or settings.mcp_url))
         model_name, model = await choose_model(settings)

@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.service import Bind, Issuers, ServiceSettings
 from shared.settings import setting
-from shared.tokens import SCOPES, SigningKey
+from shared.tokens import SCOPES, KeptKey, SigningKey, pems, signing_keys
 
 KEY_LENGTH: Final = 32
 
@@ -34,11 +34,11 @@ class GatewaySettings(ServiceSettings):
         "Whose tokens are accepted from people: a JSON list of issuer profiles.",
         example='[{"issuer":"https://login.example.com","jwks_uri":"https://login.example.com/jwks"}]',
     )
-    signing_keys: tuple[SecretStr, ...] = setting(
+    signing_keys: tuple[KeptKey | SecretStr, ...] = setting(
         "TASKGATE_GATEWAY_SIGNING_KEYS",
         "Ed25519 keys for the token of each tool call: the first signs, all are published; the same on every replica.",
         secret=True,
-        example='a JSON list of what "openssl genpkey -algorithm ed25519" prints',
+        example='a JSON list of what "openssl genpkey -algorithm ed25519" prints; as a file: taskgate keys add FILE',
     )
     session_keys: tuple[SecretStr, ...] = setting(
         "TASKGATE_GATEWAY_SESSION_KEYS",
@@ -109,11 +109,11 @@ class GatewaySettings(ServiceSettings):
 
     @field_validator("signing_keys")
     @classmethod
-    def _keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    def _keys(cls, value: tuple[KeptKey | SecretStr, ...]) -> tuple[KeptKey | SecretStr, ...]:
         try:
-            keys = [SigningKey.from_pem(key.get_secret_value()) for key in value]
+            keys = signing_keys(value)
         except ValueError:
-            keys = []
+            keys = ()
         if not keys:
             # A plain ValueError on a secret is not shown, because libraries quote the value in theirs.
             raise PydanticCustomError("keys", "has to be one Ed25519 private key or more, as PEM")
@@ -156,11 +156,11 @@ class GatewaySettings(ServiceSettings):
     @property
     def keys(self) -> tuple[SigningKey, ...]:
         """The signing keys, the one that signs first."""
-        return tuple(SigningKey.from_pem(key.get_secret_value()) for key in self.signing_keys)
+        return signing_keys(self.signing_keys)
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no log may show."""
         known = (self.database_url, self.database_direct_url, self.model_key, self.oidc_client_secret)
-        keys = (*self.signing_keys, *self.session_keys)
-        return tuple(secret.get_secret_value() for secret in (*known, *keys) if secret is not None)
+        others = tuple(secret.get_secret_value() for secret in (*known, *self.session_keys) if secret is not None)
+        return (*pems(self.signing_keys), *others)

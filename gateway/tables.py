@@ -15,6 +15,8 @@ from sqlalchemy import BigInteger, Column, Index, MetaData, SmallInteger, Table,
 from sqlalchemy.dialects.postgresql import TEXT
 from sqlalchemy.types import TypeEngine
 
+from shared.revocations import revocations_table
+
 # Ids are compared byte by byte, whatever language the database sorts in.
 KEY: Final = Text().with_variant(TEXT(collation="C"), "postgresql")
 # Also for JSON: what ChatKit gave us must come back to the letter, and U+0000 is legal there but not in jsonb.
@@ -142,3 +144,8 @@ sessions = Table(
     _optional("refresh_token", WORDS),  # sealed
     _required("renewing_until_us", BIG, "0"),  # until then one process alone may use the refresh token
 )
+
+
+# Who is turned away -------------------------------------------------------------------------------------------------
+
+revocations = revocations_table("gateway", metadata)

@@ -20,6 +20,7 @@ from mcp_server.settings import McpSettings
 from mcp_server.stepup import StepUp
 from mcp_server.tasks.cursors import Cursors
 from mcp_server.tasks.spaces import row_policies
+from mcp_server.tasks.tables import revocations
 from mcp_server.tools.surface import TaskTool, scope_of
 from mcp_server.tools.tasks import task_tools
 from shared import __version__
@@ -28,6 +29,7 @@ from shared.db import Database
 from shared.errors import Problem
 from shared.migrate import require_schema
 from shared.readiness import checks
+from shared.revocations import RevocationList
 from shared.serve import serve
 from shared.telemetry import configure_logs
 from shared.tokens import Verifier, build_verifier, with_known_keys
@@ -122,7 +124,8 @@ async def run(settings: McpSettings, fd: int | None) -> None:
         await require_schema(database, SCHEMA)
         await _require_row_security(settings, database)
         issuers = await with_known_keys(settings.issuers, http)
-        verifier = build_verifier(issuers, settings.mcp_url, http)
+        revoked = await stack.enter_async_context(RevocationList("mcp", revocations, database).kept_fresh())
+        verifier = build_verifier(issuers, settings.mcp_url, http, revoked)
         drain = Drain()
         app = InFlight(create_app(settings, database, verifier, drain))
         await serve(

@@ -83,7 +83,7 @@ def _spoken(command: Callable[[], int]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     # Not before it is known that this is our `shared`.
-    from shared.commands import databases, running, tokens
+    from shared.commands import databases, keys, running, tokens
 
     parser = argparse.ArgumentParser(prog="taskgate", description="Tasks for people and for the models they work with.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     upgrade.add_argument("--json", action="store_true", help="the revisions as one line of JSON")
     _add(db, "status", databases.status, "compare the schema with what this program needs; exit code 1 if it is older")
 
-    access = commands.add_parser("token", help="access tokens for development").add_subparsers(
+    access = commands.add_parser("token", help="make, examine and withdraw access tokens").add_subparsers(
         title="commands", metavar="COMMAND", required=True
     )
     mint = _add(access, "mint", tokens.mint, "print a token that the services of `taskgate dev` accept")
@@ -129,6 +129,36 @@ def _parser() -> argparse.ArgumentParser:
     mint.add_argument("--scopes", type=str.split, metavar='"SCOPE ..."', help="what it permits; everything if left out")
     mint.add_argument("--ttl", type=_ttl, default="12h", metavar="TIME", help="90s, 15m, 12h (the default) or 1d")
     _add_data(mint)
+    inspect = _add(access, "inspect", tokens.inspect, "tell what a token says, which service accepts it, and why not")
+    _add_token(inspect)
+    _add_reach(inspect)
+    inspect.add_argument("--json", action="store_true", help="the same as one line of JSON")
+    revoke = _add(access, "revoke", tokens.revoke, "withdraw a token, or all tokens of one sign-in, at every service")
+    _add_token(revoke)
+    revoke.add_argument("--session", type=_name, metavar="SID", help="instead: the sign-in of this sid")
+    _add_issuer(revoke)
+    _add_reach(revoke)
+
+    user = commands.add_parser("user", help="people").add_subparsers(title="commands", metavar="COMMAND", required=True)
+    withdraw = _add(
+        user, "revoke", tokens.revoke_person, "withdraw everything a person was given until now, at every service"
+    )
+    withdraw.add_argument("--subject", type=_name, required=True, metavar="NAME", help="the person: the sub of tokens")
+    _add_issuer(withdraw)
+    _add_reach(withdraw)
+
+    key = commands.add_parser("keys", help="the gateway's signing keys, and how they are replaced").add_subparsers(
+        title="commands", metavar="COMMAND", required=True
+    )
+    for name, run, meaning in (
+        ("add", keys.add, "add a key, which is published but does not sign; create the file if there is none"),
+        ("promote", keys.promote, "let the newest key sign, once it has been published for long enough"),
+        ("drop", keys.drop, "remove retired keys, once nothing that they signed is good any more"),
+        ("list", keys.show, "show which key signs and what becomes of the others"),
+    ):
+        step = _add(key, name, run, meaning)
+        step.add_argument("file", type=Path, metavar="FILE", help="what TASKGATE_GATEWAY_SIGNING_KEYS_FILE names")
+    step.add_argument("--json", action="store_true", help="the same as one line of JSON")
 
     _add(commands, "version", running.version, "print the versions of this program and of what it stands on")
     return parser
@@ -147,6 +177,29 @@ def _add(
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=Path(DATA), metavar="DIR", help=f"the set-up's directory: {DATA}")
+
+
+def _add_token(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "token",
+        metavar="TOKEN",
+        nargs="?",
+        help="the token; left out or - it is read from standard input, which is better: process lists show arguments",
+    )
+
+
+def _add_issuer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--issuer", metavar="URL", help="may be left out where the services know only one")
+
+
+def _add_reach(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(usual=Path(DATA))
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help=f"a directory of `taskgate dev`: its services instead of those of the settings; {DATA} if there are none",
+    )
 
 
 def _add_serving_options(parser: argparse.ArgumentParser) -> None:

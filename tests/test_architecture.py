@@ -41,11 +41,13 @@ OWNERS: Final = {
 # Imports inside a package flow one way: a module may import those that stand before it.
 ORDER: Final = {
     "shared": (
-        "errors", "settings", "telemetry", "tokens", "db", "migrate", "service", "asgi", "readiness",
+        "errors", "settings", "telemetry", "tokens", "db", "revocations", "migrate", "service", "asgi", "readiness",
         "serve", "private", "development", "commands", "cli",
     ),
     "shared.development": ("children", "directory", "issuer", "run"),
-    "shared.commands": ("outcome", "installed", "running", "databases", "tokens"),
+    "shared.commands": (
+        "outcome", "installed", "reach", "credentials", "key_file", "running", "databases", "tokens", "keys",
+    ),
     "mcp_server.tasks": (
         "task", "times", "days", "dates", "words", "tables", "spaces", "rows", "refs", "cursors", "filters", "find",
         "journal", "edit",

@@ -12,6 +12,7 @@ from mcp_server.tasks import tables
 from mcp_server.tasks.dates import Habits, zone_named
 from shared.db import Tx
 from shared.errors import Problem
+from shared.revocations import own_rows
 from shared.tokens import Caller
 
 
@@ -23,7 +24,7 @@ def space_of(caller: Caller) -> str:
 
 def row_policies(caller: Caller) -> dict[str, str]:
     """What each transaction tells PostgreSQL's row policies: the spaces that this caller may see."""
-    return {"taskgate.spaces": space_of(caller), "taskgate.user": space_of(caller)}
+    return {"taskgate.spaces": space_of(caller), "taskgate.user": space_of(caller), **own_rows(caller)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TEXT
 from sqlalchemy.types import TypeEngine
 
+from shared.revocations import revocations_table
+
 # Text that is compared or sorted. PostgreSQL's usual collations order it unlike SQLite, which would break fractional
 # positions, prefix ranges and paging; byte order is the same everywhere.
 KEY: Final = Text().with_variant(TEXT(collation="C"), "postgresql")
@@ -307,3 +309,9 @@ requests = Table(
     _required("at_us", BIG),
     Index("requests_age", "at_us"),
 )
+
+
+# Who is turned away -------------------------------------------------------------------------------------------------
+
+# The one table without a space: it belongs to the service, and no person's statement finds it.
+revocations = revocations_table("mcp", metadata)

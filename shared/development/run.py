@@ -118,6 +118,16 @@ def issue(data: Path, fd: int, log_level: str) -> None:
     asyncio.run(run(issuer.app(drain), fd, drain))
 
 
+def settings_of(data: Path, services: Iterable[Service]) -> dict[str, dict[str, str]]:
+    """The variables that the set-up in `data` gives to these services, for commands that work on the same data."""
+    given = _given(*set_up_in(data))
+    return {
+        service.name: given[service.name]
+        | _database(data, service.name, load(service.settings, given=given[service.name]))
+        for service in services
+    }
+
+
 def _token(
     keys: Keys,
     addresses: Addresses,

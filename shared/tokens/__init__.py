@@ -5,7 +5,9 @@ from shared.tokens.discovery import IssuerMetadata, Undiscoverable, discover, wi
 from shared.tokens.keys import KeysUnavailable, SigningKey
 from shared.tokens.profiles import IssuerProfile, require_distinct
 from shared.tokens.revoked import Revocation, Revocations
+from shared.tokens.rotation import KeptKey, pems, signing_keys
 from shared.tokens.signer import Signer
+from shared.tokens.unproven import Unproven, read_unproven
 from shared.tokens.verifier import Refused, SignedIn, Verifier, build_verifier
 
 __all__ = [
@@ -13,6 +15,7 @@ __all__ = [
     "Caller",
     "IssuerMetadata",
     "IssuerProfile",
+    "KeptKey",
     "KeysUnavailable",
     "Refused",
     "Revocation",
@@ -21,11 +24,15 @@ __all__ = [
     "Signer",
     "SigningKey",
     "Undiscoverable",
+    "Unproven",
     "Verifier",
     "build_verifier",
     "discover",
+    "pems",
+    "read_unproven",
     "require_distinct",
     "restored",
     "service",
+    "signing_keys",
     "with_known_keys",
 ]

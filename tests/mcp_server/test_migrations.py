@@ -10,14 +10,18 @@ from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from mcp_server.migrations import SCHEMA
-from mcp_server.tasks.tables import changes, metadata, reminders, tasks
+from mcp_server.tasks.spaces import row_policies
+from mcp_server.tasks.tables import changes, metadata, reminders, revocations, tasks
 from shared.db import Database, Tx
 from shared.migrate import downgrade, upgrade
-from shared.tokens import Caller
+from shared.revocations import revoke
+from shared.tokens import Caller, Revocation, restored, service
 from tests.engines import PostgresDatabase, catalog
 
 NOT_ALLOWED = "42501"
 SPACES = {"ada": "uaaaa", "bob": "ubbbb"}
+# All but the one that belongs to the service.
+OF_PEOPLE = [table for table in metadata.sorted_tables if table is not revocations]
 SWEPT = {
     "spaces",
     "members",
@@ -89,8 +93,7 @@ async def counts(database: Database, who: str) -> dict[str, int]:
     """How many rows this person sees in each table."""
     async with database.begin(caller(who)) as tx:
         return {
-            table.name: (await tx.execute(select(func.count()).select_from(table))).scalar_one()
-            for table in metadata.sorted_tables
+            table.name: (await tx.execute(select(func.count()).select_from(table))).scalar_one() for table in OF_PEOPLE
         }
 
 
@@ -112,7 +115,7 @@ async def peopled(postgres_database: PostgresDatabase) -> PostgresDatabase:
     async with opened(postgres_database.app_url) as database:
         for name in SPACES:
             async with database.begin(caller(name), write=True) as tx:
-                for table in metadata.sorted_tables:
+                for table in OF_PEOPLE:
                     await tx.execute(insert(table).values(row(table, name)))
     return postgres_database
 
@@ -148,7 +151,7 @@ async def test_closing_an_account_takes_everything_with_it(database_url: str) ->
     await upgrade(SCHEMA, database_url)
     async with opened(database_url) as database:
         async with database.begin(caller("ada"), write=True) as tx:
-            for table in metadata.sorted_tables:
+            for table in OF_PEOPLE:
                 await tx.execute(insert(table).values(row(table, "ada")))
             await tx.execute(metadata.tables["spaces"].delete())
 
@@ -161,7 +164,7 @@ async def test_closing_an_account_takes_everything_with_it(database_url: str) ->
 def test_the_space_leads_every_key_and_every_index_of_a_request() -> None:
     swept = {"tasks_trash", "reminders_due", "requests_age"}
     of_a_person = {"memberships", "aliases"}
-    for table in metadata.sorted_tables:
+    for table in OF_PEOPLE:
         leader = "user_key" if table.name in of_a_person else "id" if table.name == "spaces" else "space_id"
         assert table.primary_key.columns.keys()[0] == leader
         for index in table.indexes:
@@ -221,7 +224,7 @@ async def test_a_statement_that_does_not_say_for_whom_finds_no_row(peopled: Post
 @pytest.mark.anyio
 async def test_a_statement_that_forgets_whose_rows_it_wants_finds_only_the_callers(peopled: PostgresDatabase) -> None:
     async with opened(peopled.app_url) as database, database.begin(caller("bob")) as tx:
-        for table in metadata.sorted_tables:
+        for table in OF_PEOPLE:
             [only] = await tx.all(select(table))
             assert row(table, "bob").items() <= only._asdict().items()
 
@@ -230,7 +233,7 @@ async def test_a_statement_that_forgets_whose_rows_it_wants_finds_only_the_calle
 @pytest.mark.anyio
 async def test_bob_can_neither_add_nor_move_nor_change_rows_in_adas_space(peopled: PostgresDatabase) -> None:
     async with opened(peopled.app_url) as database:
-        for table in metadata.sorted_tables:
+        for table in OF_PEOPLE:
             assert await refusal(database, "bob", insert(table).values(row(table, "ada", no=2))) == NOT_ALLOWED
         assert await refusal(database, "bob", tasks.update().values(space_id=SPACES["ada"])) == NOT_ALLOWED
 
@@ -278,6 +281,33 @@ async def test_a_sweep_sees_and_removes_what_has_an_age_and_writes_nothing_but_c
             assert await changed(tx, "DELETE FROM tasks WHERE no = 1") == 2
         assert await refusal(database, "the sweeper", insert(tasks).values(row(tasks, "ada"))) == NOT_ALLOWED
         assert await refusal(database, "the sweeper", insert(reminders).values(row(reminders, "ada"))) == NOT_ALLOWED
+
+
+@pytest.mark.postgres
+@pytest.mark.anyio
+async def test_what_is_revoked_is_seen_and_written_by_the_service_alone(peopled: PostgresDatabase) -> None:
+    entry = Revocation("https://issuer.example", 2**33, token_id="one")
+    itself = service("mcp")
+    # Whatever an issuer writes into a token: a proven caller expires, and the service does not.
+    pretender = restored("taskgate", "mcp", (), 2**33, "taskgate-mcp")
+    for url in (peopled.app_url, peopled.owner_url):
+        database = Database(url, pool_size=1, scope=row_policies)
+        try:
+            async with database.begin(itself, write=True) as tx:
+                await revoke(tx, revocations, entry)
+            for who in (caller("ada"), pretender, service("gateway")):
+                async with database.begin(who) as tx:
+                    assert await tx.all(select(revocations)) == []
+                with pytest.raises(DBAPIError) as refused:
+                    async with database.begin(who, write=True) as tx:
+                        await revoke(tx, revocations, entry)
+                assert getattr(refused.value.orig, "sqlstate", None) == NOT_ALLOWED
+                async with database.begin(who, write=True) as tx:
+                    assert (await tx.execute(revocations.delete())).rowcount == 0
+            async with database.begin(itself) as tx:
+                assert await tx.all(select(revocations)) != []
+        finally:
+            await database.close()
 
 
 async def changed(tx: Tx, statement: str) -> int:

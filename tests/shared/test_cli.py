@@ -109,6 +109,11 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         "serve --help",
         "db upgrade --help",
         "token mint --help",
+        "token inspect --help",
+        "token revoke --help",
+        "user revoke --help",
+        "keys promote --help",
+        "keys list --help",
     ],
 )
 def test_help_loads_nothing_but_the_standard_library_and_the_command_line(words: str, tmp_path: Path) -> None:
@@ -131,7 +136,7 @@ finally:
     )
     loaded = set(done.stderr.split()) - set(bare.stdout.split())
     strangers = {name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names}
-    light = {"databases", "installed", "outcome", "running", "tokens"}
+    light = {"databases", "installed", "keys", "outcome", "running", "tokens"}
     assert strangers <= {"shared", "shared.cli", "shared.commands", *(f"shared.commands.{name}" for name in light)}
     assert "shared.cli" in strangers
 

@@ -13,6 +13,7 @@ from gateway.migrations import SCHEMA as GATEWAY_SCHEMA
 from mcp_server.migrations import SCHEMA as MCP_SCHEMA
 from shared.migrate import upgrade
 from tests.engines import EngineMissing, PostgresDatabase, PostgresServer, postgres_cluster
+from tests.javascript import Node, install_node
 from tests.living import Databases, Living
 
 BROWSER_INSTALL: Final = "apt-get install --no-install-recommends chromium"
@@ -126,3 +127,13 @@ def chromium(request: pytest.FixtureRequest) -> str:
         missing(request, BROWSER_INSTALL)
     assert found is not None
     return found
+
+
+@pytest.fixture(scope="session")
+def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Node:
+    """Node.js, with the programs of the tests and their packages."""
+    try:
+        return install_node(tmp_path_factory.mktemp("node"))
+    except EngineMissing as error:
+        missing(request, str(error))
+        raise

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.asgi import Drain
 from shared.development.issuer import Grants, Issuer, run
 from shared.tokens import Signer, SigningKey
+from tests.web import web
 
 _QUESTION: Final = re.compile(r'name="request" value="([^"]+)"')
 
@@ -138,7 +139,7 @@ async def dev_issuer(
 
 async def approve(authorize_url: str, person: str = "ada", *, deny: bool = False) -> str:
     """What the person's browser does with this address: returns where it is sent back to, and does not go there."""
-    async with httpx2.AsyncClient(trust_env=False, follow_redirects=False) as browser:
+    async with web(trust_env=False, follow_redirects=False) as browser:
         page = await browser.get(authorize_url)
         if page.status_code != 200:
             return _sent_back(page)

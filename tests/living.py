@@ -44,6 +44,7 @@ from shared.tokens import (
     restored,
     with_known_keys,
 )
+from tests.web import web
 
 ISSUER: Final = "https://login.example.test"
 STATE_KEY: Final = "a key for the tests that is long enough"
@@ -202,7 +203,7 @@ class Living:
             state_keys=(SecretStr(STATE_KEY),),
         )
         stack = self.mcp.stack
-        http = await stack.enter_async_context(httpx2.AsyncClient())
+        http = await stack.enter_async_context(web())
         self.mcp_database = Database(self.databases.mcp, pool_size=5, scope=row_policies)
         stack.push_async_callback(self.mcp_database.close)
         issuers = await with_known_keys(settings.issuers, http)
@@ -223,7 +224,7 @@ class Living:
             oidc_client_id=self.login_client_id,
         )
         stack = self.gateway.stack
-        http = await stack.enter_async_context(httpx2.AsyncClient())
+        http = await stack.enter_async_context(web())
         database = Database(self.databases.gateway, pool_size=5)
         stack.push_async_callback(database.close)
         self.connection = await stack.enter_async_context(Connection(self.mcp_url))
@@ -260,7 +261,7 @@ class Living:
         """An MCP client of this person, straight at the tool server."""
         headers = {"Authorization": f"Bearer {token or self.token(subject)}"}
         async with (
-            httpx2.AsyncClient(headers=headers) as http,
+            web(headers=headers) as http,
             Client(streamable_http_client(self.mcp_url, http_client=http), mode=mode, cache=None) as client,
         ):
             yield ToolClient(client)
@@ -269,7 +270,7 @@ class Living:
     async def chat(self, subject: str, *, token: str = "") -> AsyncGenerator["ChatClient"]:
         """A ChatKit client of this person."""
         headers = {"Authorization": f"Bearer {token or self.token(subject, self.gateway_url)}"}
-        async with httpx2.AsyncClient(base_url=self.gateway_url, headers=headers, timeout=30) as http:
+        async with web(base_url=self.gateway_url, headers=headers, timeout=30) as http:
             yield ChatClient(http)
 
 

@@ -18,6 +18,7 @@ from shared.tokens import SCOPES, IssuerProfile, service
 from tests.issuer import Issuing, approve, dev_issuer
 from tests.living import ChatClient, Databases, Living
 from tests.models import ObedientModel
+from tests.web import web
 
 CLIENT_ID: Final = "taskgate-gateway"
 COOKIE: Final = "taskgate"
@@ -71,7 +72,7 @@ class House:
         """Somebody's browser in front of the gateway; signed in if a name is given."""
         # Everything a page of ours sends has this header, and no other page can make a browser send it.
         headers = {"Sec-Fetch-Site": "same-origin"}
-        async with httpx2.AsyncClient(base_url=self.living.gateway_url, headers=headers, timeout=30) as http:
+        async with web(base_url=self.living.gateway_url, headers=headers, timeout=30) as http:
             visitor = Visitor(http)
             if person:
                 await visitor.sign_in(self.living.subject(person))

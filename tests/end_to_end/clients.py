@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
-import httpx2
 from mcp import Client, MCPError
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
@@ -15,6 +14,7 @@ from pydantic import AnyUrl
 
 from tests.javascript import Conversation, Node
 from tests.living import LEGACY, MODERN, text_of
+from tests.web import web
 
 REDIRECT: Final = "http://127.0.0.1:1/callback"
 
@@ -177,7 +177,7 @@ async def python_client(
     )
     provider = OAuthClientProvider(url, metadata, kept or Kept(), redirect, callback)
     async with (
-        httpx2.AsyncClient(auth=provider) as http,
+        web(auth=provider) as http,
         Client(streamable_http_client(url, http_client=http), mode=mode, cache=None) as client,
     ):
         yield PythonClient(client, provider)

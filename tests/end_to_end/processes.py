@@ -17,7 +17,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -26,6 +25,7 @@ from mcp_server.service import SERVICE as MCP
 from shared.migrate import upgrade
 from shared.tokens import SCOPES, Signer, SigningKey
 from tests.living import ISSUER, STATE_KEY, ChatClient, Said, ToolClient
+from tests.web import web
 
 PROGRAMS: Final = Path(sys.executable).parent
 FREE: Final = ("--gateway-port", "0", "--mcp-port", "0", "--issuer-port", "0")
@@ -63,7 +63,7 @@ def taskgate(*arguments: str, cwd: Path, settings: Mapping[str, str] = NOTHING) 
 async def chat(gateway_url: str, token: str) -> AsyncGenerator[ChatClient]:
     """A ChatKit client with this token."""
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(base_url=gateway_url, headers=headers, timeout=PATIENCE_S) as http:
+    async with web(base_url=gateway_url, headers=headers, timeout=PATIENCE_S) as http:
         yield ChatClient(http)
 
 
@@ -117,7 +117,7 @@ class Dev:
     async def tools(self, token: str) -> AsyncGenerator[ToolClient]:
         """An MCP client with this token."""
         async with (
-            httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http,
+            web(headers={"Authorization": f"Bearer {token}"}) as http,
             Client(streamable_http_client(self.mcp_url, http_client=http), cache=None) as client,
         ):
             yield ToolClient(client)

@@ -20,6 +20,7 @@ from shared.tokens import SCOPES, IssuerProfile, restored
 from tests.end_to_end.clients import SDKS, Sdk, python_client
 from tests.javascript import Node
 from tests.living import MODERN, Databases, Living
+from tests.web import web
 
 pytestmark = [pytest.mark.anyio, pytest.mark.node]
 
@@ -45,7 +46,7 @@ class Person:
         """Sign in and consent, in a browser that has not been there yet; returns where it is sent back to."""
         self.asked.append(address)
         headers = {"Origin": self.browser.headers["Origin"]}
-        async with httpx2.AsyncClient(base_url=self.browser.base_url, headers=headers) as browser:
+        async with web(base_url=self.browser.base_url, headers=headers) as browser:
             login = urlsplit((await browser.get(address)).headers["location"])
             assert login.path == "/login"
             who = {"email": self.email, "password": PASSWORD, "oauth_query": login.query}
@@ -69,7 +70,7 @@ class Application:
     async def person(self, name: str) -> AsyncGenerator[Person]:
         """Somebody who has just signed up."""
         origin = self.issuer.removesuffix("/api/auth")
-        async with httpx2.AsyncClient(base_url=origin, headers={"Origin": origin}) as browser:
+        async with web(base_url=origin, headers={"Origin": origin}) as browser:
             email = f"{name}-{next(_numbers)}@example.test"
             account = {"email": email, "password": PASSWORD, "name": name}
             response = await browser.post("/api/auth/sign-up/email", json=account)
@@ -149,7 +150,7 @@ async def test_a_token_is_good_for_nothing_but_the_service_it_was_made_for(appli
             await client.call("tasks_find")
             tokens = client.provider.context.current_tokens
         assert tokens is not None
-        async with httpx2.AsyncClient() as http:
+        async with web() as http:
             refused = await http.post(living.mcp_url, headers=bearer(for_the_gateway))
             assert refused.status_code == 401
             assert 'error="invalid_token"' in refused.headers["www-authenticate"]

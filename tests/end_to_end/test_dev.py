@@ -20,6 +20,7 @@ from tests.end_to_end.processes import FREE, PATIENCE_S, Dev, running, started, 
 from tests.engines import PostgresDatabase
 from tests.issuer import approve
 from tests.living import MODERN
+from tests.web import web
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ async def test_a_client_finds_out_by_itself_how_to_sign_in_and_sees_the_same_tas
 
 @pytest.mark.anyio
 async def test_a_browser_signs_in_to_the_chat_at_the_issuer(dev: Dev) -> None:
-    async with httpx2.AsyncClient(base_url=dev.gateway_url) as browser:
+    async with web(base_url=dev.gateway_url) as browser:
         begun = await browser.get("/auth/login")
         assert begun.headers["location"].startswith(f"{dev.issuer_url}/authorize?")
         back = await approve(begun.headers["location"], "bob")

@@ -7,13 +7,13 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import httpx2
 import pytest
 from playwright.async_api import Page, ViewportSize, async_playwright
 
 from shared.tokens import IssuerProfile, build_verifier
 from tests.end_to_end.browser import ARGUMENTS, PATIENCE_MS, REPORT_VIOLATIONS
 from tests.issuer import Issuing, dev_issuer
+from tests.web import web
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
@@ -46,7 +46,7 @@ class Visit:
             "redirect_uri": self.callback,
             "code_verifier": VERIFIER,
         }
-        async with httpx2.AsyncClient() as http:
+        async with web() as http:
             tokens = (await http.post(f"{self.issuing.url}/token", data=form)).json()
             profile = IssuerProfile(issuer=self.issuing.url, jwks=self.issuing.jwks)
             return (await build_verifier([profile], GATEWAY_URL, http).verify(tokens["access_token"])).subject

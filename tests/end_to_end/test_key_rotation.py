@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-import httpx2
 import pytest
 from pydantic import SecretStr
 
@@ -42,6 +41,7 @@ from shared.tokens.keys import FRESH_S, FetchedKeys, FixedKeys
 from shared.tokens.rotation import PUBLISHED_S, RETIRED_S, add, drop, promote
 from tests.end_to_end.processes import chat, reserved_port
 from tests.living import ISSUER, STATE_KEY, Served
+from tests.web import web
 
 pytestmark = pytest.mark.anyio
 
@@ -81,7 +81,7 @@ class Replica:
 
     async def _run(self, settings: GatewaySettings, started: asyncio.Event) -> None:
         async with AsyncExitStack() as stack:
-            http = await stack.enter_async_context(httpx2.AsyncClient())
+            http = await stack.enter_async_context(web())
             database = Database(settings.database_url.get_secret_value())
             stack.push_async_callback(database.close)
             connection = await stack.enter_async_context(Connection(settings.mcp_url))
@@ -126,7 +126,7 @@ class House:
 
     async def start_mcp(self) -> None:
         """Start the tool server, which knows no key of the gateways yet."""
-        http = await self._mcp.stack.enter_async_context(httpx2.AsyncClient())
+        http = await self._mcp.stack.enter_async_context(web())
         database = Database(self._database_url("mcp").get_secret_value())
         self._mcp.stack.push_async_callback(database.close)
         gateways = IssuerProfile(

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import httpx2
 import pytest
 
 from shared.revocations import PAUSE_S
 from shared.tokens import SCOPES, Signer
 from tests.end_to_end.processes import Deployment, deployment, taskgate
 from tests.engines import PostgresDatabase
+from tests.web import web
 
 HELLO: Final = {
     "jsonrpc": "2.0",
@@ -39,7 +39,7 @@ class Visitor:
 
     async def knock(self) -> dict[str, int]:
         """The status that each service answers with."""
-        async with httpx2.AsyncClient(headers=self.headers, timeout=30) as http:
+        async with web(headers=self.headers, timeout=30) as http:
             gateway = await http.get(f"{self.services.gateway_url}/auth/me")
             mcp = await http.post(self.services.mcp_url, json=HELLO, headers=ACCEPT)
         return {"gateway": gateway.status_code, "mcp": mcp.status_code}
@@ -70,7 +70,7 @@ class Operator:
 
     async def browser(self, visitor: Visitor) -> Visitor:
         """The same person, whose browser got a cookie for the token."""
-        async with httpx2.AsyncClient(headers=visitor.headers) as http:
+        async with web(headers=visitor.headers) as http:
             response = await http.post(f"{self.services.gateway_url}/auth/session")
         assert response.status_code == 204, response.text
         return Visitor(self.services, {"Cookie": response.headers["set-cookie"].partition(";")[0]})

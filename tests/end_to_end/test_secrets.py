@@ -22,6 +22,7 @@ from tests.end_to_end.model_server import ADD_MILK, ModelServer
 from tests.end_to_end.processes import Deployment, deployment, reserved_port
 from tests.issuer import Issuing, approve, dev_issuer
 from tests.living import SESSION_KEY, ChatClient, Served, ToolClient
+from tests.web import web
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +46,7 @@ class Wire:
         body = await request.body()
         sent = {name: value for name, value in request.headers.items() if name not in {"host", "content-length"}}
         self.tokens.add(sent["authorization"].removeprefix("Bearer "))
-        async with httpx2.AsyncClient() as http:
+        async with web() as http:
             answer = await http.request(request.method, self.target, headers=sent, content=body)
         self.bodies += [body.decode(), answer.text]
         return Response(answer.content, answer.status_code, {"Content-Type": answer.headers["content-type"]})
@@ -147,7 +148,7 @@ async def scene(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) ->
 @asynccontextmanager
 async def browser(scene: Scene) -> AsyncGenerator[httpx2.AsyncClient]:
     """The person's browser, signed in."""
-    async with httpx2.AsyncClient(
+    async with web(
         base_url=scene.services.gateway_url,
         headers={"Sec-Fetch-Site": "same-origin"},
         timeout=60,
@@ -190,7 +191,7 @@ async def converse(scene: Scene) -> None:
         assert (await http.get("/auth/me")).status_code == 401
     bearer = {"Authorization": f"Bearer {scene.token(tools)}"}
     async with (
-        httpx2.AsyncClient(headers=bearer, event_hooks={"response": [scene.hear]}) as http,
+        web(headers=bearer, event_hooks={"response": [scene.hear]}) as http,
         Client(streamable_http_client(tools, http_client=http), mode="2026-07-28", cache=None) as client,
     ):
         assert await ToolClient(client).titles("is:all") == ["Buy milk"]

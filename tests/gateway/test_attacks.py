@@ -9,6 +9,7 @@ import pytest
 from shared.tokens import Revocation, Signer
 from tests.attacks import DELEGATED, HOSTILE, Forge
 from tests.living import ISSUER, Living, message
+from tests.web import web
 
 pytestmark = pytest.mark.anyio
 
@@ -19,7 +20,7 @@ FOR_EVER: Final = 2**40
 def client(living: Living, token: str) -> httpx2.AsyncClient:
     # Nothing here is encrypted, and loading certificates takes longer than the rest.
     headers = [(b"Authorization", f"Bearer {token}".encode())]
-    return httpx2.AsyncClient(base_url=living.gateway_url, headers=headers, verify=False)
+    return web(base_url=living.gateway_url, headers=headers)
 
 
 async def answers(living: Living, token: str) -> list[httpx2.Response]:

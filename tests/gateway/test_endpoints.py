@@ -9,6 +9,7 @@ import pytest
 from gateway.assets import POLICY
 from shared.tokens import SCOPES, Signer, SigningKey, discover
 from tests.living import ISSUER, Living, message
+from tests.web import web
 
 pytestmark = pytest.mark.anyio
 
@@ -17,7 +18,7 @@ CREATE: Final = {"type": "threads.create", "params": {"input": message("planted"
 
 async def post(living: Living, content: Any, **headers: str) -> httpx2.Response:
     text = content if isinstance(content, str | bytes) else json.dumps(content)
-    async with httpx2.AsyncClient(base_url=living.gateway_url) as http:
+    async with web(base_url=living.gateway_url) as http:
         return await http.post("/chatkit", content=text, headers={"Content-Type": "application/json", **headers})
 
 
@@ -90,7 +91,7 @@ async def test_a_bad_request_gets_a_short_answer_and_leaves_nothing(
 
 
 async def test_a_form_is_not_a_request(living: Living) -> None:
-    async with httpx2.AsyncClient(base_url=living.gateway_url, headers=bearer(living)) as http:
+    async with web(base_url=living.gateway_url, headers=bearer(living)) as http:
         response = await http.post("/chatkit", content=json.dumps(CREATE), headers={"Content-Type": "text/plain"})
     assert response.status_code == 415
     await assert_nothing_stored(living)
@@ -99,7 +100,7 @@ async def test_a_form_is_not_a_request(living: Living) -> None:
 async def test_two_credentials_are_one_too_many(living: Living) -> None:
     one = bearer(living)["Authorization"]
     headers = [("Authorization", one), ("Authorization", one), ("Content-Type", "application/json")]
-    async with httpx2.AsyncClient(base_url=living.gateway_url) as http:
+    async with web(base_url=living.gateway_url) as http:
         response = await http.post("/chatkit", content=json.dumps(CREATE), headers=headers)
     assert response.status_code == 400
     await assert_nothing_stored(living)
@@ -120,7 +121,7 @@ async def test_limits_on_the_wire_are_clamped(living: Living) -> None:
 
 
 async def test_the_public_keys_are_published_and_nothing_else_of_them(living: Living) -> None:
-    async with httpx2.AsyncClient(base_url=living.gateway_url) as http:
+    async with web(base_url=living.gateway_url) as http:
         response = await http.get("/.well-known/jwks.json")
     [key] = response.json()["keys"]
     assert key["kid"] == living.gateway_key.kid
@@ -128,7 +129,7 @@ async def test_the_public_keys_are_published_and_nothing_else_of_them(living: Li
 
 
 async def test_the_gateway_can_be_discovered_as_the_issuer_of_its_calls(living: Living) -> None:
-    async with httpx2.AsyncClient(base_url=living.gateway_url) as http:
+    async with web(base_url=living.gateway_url) as http:
         found = await discover(living.gateway_url, http)
         assert (await http.get(found.jwks_uri)).json() == Signer(living.gateway_url, [living.gateway_key]).jwks
         assert (await http.get("/.well-known/openid-configuration")).status_code == 404
@@ -137,7 +138,7 @@ async def test_the_gateway_can_be_discovered_as_the_issuer_of_its_calls(living: 
 
 
 async def test_the_page_is_served_with_a_strict_policy_and_may_be_kept(living: Living) -> None:
-    async with httpx2.AsyncClient(base_url=living.gateway_url) as http:
+    async with web(base_url=living.gateway_url) as http:
         page = await http.get("/")
         assert page.status_code == 200
         assert page.headers["content-security-policy"] == POLICY
@@ -151,7 +152,7 @@ async def test_the_page_is_served_with_a_strict_policy_and_may_be_kept(living: L
 
 
 async def test_probes_need_no_token_and_no_known_host(living: Living) -> None:
-    async with httpx2.AsyncClient(base_url=living.gateway_url, headers={"Host": "10.0.0.7"}) as http:
+    async with web(base_url=living.gateway_url, headers={"Host": "10.0.0.7"}) as http:
         assert (await http.get("/healthz")).status_code == 200
         ready = await http.get("/readyz")
     assert ready.status_code == 200
@@ -159,7 +160,7 @@ async def test_probes_need_no_token_and_no_known_host(living: Living) -> None:
 
 
 async def test_a_browser_signs_in_once_and_keeps_no_token(living: Living) -> None:
-    async with httpx2.AsyncClient(base_url=living.gateway_url) as browser:
+    async with web(base_url=living.gateway_url) as browser:
         assert (await browser.get("/auth/me")).status_code == 401
         started = await browser.post("/auth/session", headers=bearer(living))
         assert started.status_code == 204
@@ -188,7 +189,7 @@ async def test_a_browser_signs_in_once_and_keeps_no_token(living: Living) -> Non
     ],
 )
 async def test_another_site_cannot_use_the_cookie(living: Living, headers: dict[str, str]) -> None:
-    async with httpx2.AsyncClient(base_url=living.gateway_url) as browser:
+    async with web(base_url=living.gateway_url) as browser:
         await browser.post("/auth/session", headers=bearer(living))
         sent = {"Content-Type": "application/json", **headers}
         response = await browser.post("/chatkit", content=json.dumps(CREATE), headers=sent)
@@ -197,13 +198,13 @@ async def test_another_site_cannot_use_the_cookie(living: Living, headers: dict[
 
 
 async def test_a_session_does_not_outlive_its_token(living: Living) -> None:
-    async with httpx2.AsyncClient(base_url=living.gateway_url) as browser:
+    async with web(base_url=living.gateway_url) as browser:
         started = await browser.post("/auth/session", headers=bearer(living, lifetime_s=100))
         assert "Max-Age=100" in started.headers["set-cookie"] or "Max-Age=99" in started.headers["set-cookie"]
 
 
 async def test_a_cookie_that_was_guessed_is_nobody(living: Living) -> None:
-    async with httpx2.AsyncClient(base_url=living.gateway_url, cookies={"taskgate": "x" * 43}) as browser:
+    async with web(base_url=living.gateway_url, cookies={"taskgate": "x" * 43}) as browser:
         assert (await browser.get("/auth/me")).status_code == 401
 
 

@@ -22,6 +22,7 @@ from shared.tokens import SCOPES, IssuerMetadata, IssuerProfile, Revocation, Sig
 from tests.issuer import approve
 from tests.living import SESSION_KEY, Living
 from tests.signing_in import CLIENT_ID, COOKIE, LOGIN_COOKIE, House, Visitor, open_house
+from tests.web import web
 
 pytestmark = pytest.mark.anyio
 
@@ -121,7 +122,7 @@ async def test_the_cookies_are_for_this_site_alone_and_hold_no_token(home: House
 async def test_over_https_the_cookies_are_bound_to_the_host_and_to_https(home: House) -> None:
     origin = "https://chat.example.test"
     profile = IssuerProfile(issuer=home.issuer.url, jwks=home.issuer.jwks)
-    async with httpx2.AsyncClient() as outside:
+    async with web() as outside:
         verifier = build_verifier([profile], origin, outside)
         metadata = IssuerMetadata(issuer=profile.issuer, authorization_endpoint=f"{profile.issuer}/authorize")
         issuer = LoginIssuer(
@@ -139,7 +140,7 @@ async def test_over_https_the_cookies_are_bound_to_the_host_and_to_https(home: H
             ]
         )
         token = home.issuer.signer.issue("ada", origin, SCOPES, lifetime_s=60, client_id="x")
-        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=origin) as browser:
+        async with web(transport=httpx2.ASGITransport(app), base_url=origin) as browser:
             begun = await browser.get("/login")
             started = await browser.post("/session", headers={"Authorization": f"Bearer {token}"})
             ended = await browser.post("/logout", headers={"Origin": origin})
@@ -332,7 +333,7 @@ async def test_an_id_token_opens_nothing(home: House) -> None:
 
 
 async def test_without_a_client_id_there_is_no_way_to_the_issuer(living: Living) -> None:
-    async with httpx2.AsyncClient(base_url=living.gateway_url) as http:
+    async with web(base_url=living.gateway_url) as http:
         for path in ("/auth/login", "/auth/callback?code=x&state=y"):
             assert (await http.get(path)).status_code == 404
 
@@ -355,7 +356,7 @@ async def test_another_site_can_neither_act_for_a_signed_in_browser_nor_sign_it_
 ) -> None:
     async with home.visitor("ada") as ada:
         sent = {name: value if value != "own" else home.living.gateway_url for name, value in headers.items()}
-        async with httpx2.AsyncClient(base_url=home.living.gateway_url, cookies=ada.http.cookies) as foreign:
+        async with web(base_url=home.living.gateway_url, cookies=ada.http.cookies) as foreign:
             asked = {"type": "threads.create", "params": {}}
             assert (await foreign.post("/chatkit", json=asked, headers=sent)).status_code == 403
             assert (await foreign.post("/auth/logout", headers=sent)).status_code == 403
@@ -368,7 +369,7 @@ async def test_signing_out_ends_this_browsers_session_and_leads_to_the_issuers_s
         elsewhere_before = await elsewhere.me()
         address = await ada.sign_out()
         assert address.startswith(f"{home.issuer.url}/end-session?")
-        async with httpx2.AsyncClient() as browser:
+        async with web() as browser:
             assert (await browser.get(address)).headers["location"] == f"{home.living.gateway_url}/"
         assert ada.session == ""
         ada.carry(COOKIE, kept)

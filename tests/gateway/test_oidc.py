@@ -15,6 +15,7 @@ from starlette.datastructures import QueryParams
 from gateway.oidc import Grant, LoginIssuer, SignInOver, find_issuer
 from shared.errors import Problem
 from shared.tokens import SCOPES, IssuerMetadata, IssuerProfile, Signer, SigningKey, Undiscoverable, build_verifier
+from tests.web import web
 
 pytestmark = pytest.mark.anyio
 
@@ -73,7 +74,7 @@ def foreign() -> Foreign:
 
 @pytest.fixture
 async def http(foreign: Foreign) -> AsyncGenerator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(transport=httpx2.MockTransport(foreign.respond)) as client:
+    async with web(transport=httpx2.MockTransport(foreign.respond)) as client:
         yield client
 
 

@@ -21,6 +21,7 @@ from shared.db import AnyRow, Database
 from shared.errors import Problem
 from shared.tokens import SCOPES, IssuerMetadata, IssuerProfile, Signer, SigningKey, build_verifier, restored, service
 from tests.living import Living
+from tests.web import web
 
 pytestmark = pytest.mark.anyio
 
@@ -85,7 +86,7 @@ class Place:
         """What one process holds."""
         async with (
             opened(Database(self.url, pool_size=3, now=self.renewing.clock)) as database,
-            httpx2.AsyncClient(transport=httpx2.MockTransport(self.renewing.respond)) as http,
+            web(transport=httpx2.MockTransport(self.renewing.respond)) as http,
         ):
             metadata = IssuerMetadata(issuer=ISSUER, token_endpoint=f"{ISSUER}/token")
             jwks = Signer(ISSUER, [SigningKey.generate()]).jwks

@@ -37,6 +37,7 @@ from tests.mcp_server.wire import (
     metadata_url,
     post,
 )
+from tests.web import web
 
 pytestmark = pytest.mark.anyio
 
@@ -80,7 +81,7 @@ async def tool_server(
         origins=origins,
     )
     database = Database(living.databases.mcp)
-    async with httpx2.AsyncClient() as http:
+    async with web() as http:
         verifier = build_verifier(settings.issuers, settings.mcp_url, http)
         await living.mcp.start(make(settings, database, verifier, living.mcp.drain))
         try:
@@ -119,7 +120,7 @@ async def test_the_way_a_bad_token_is_refused_differs_only_in_saying_so(living: 
 
 
 async def test_the_metadata_says_where_to_get_a_token_and_stands_in_both_usual_places(living: Living) -> None:
-    async with httpx2.AsyncClient(verify=False) as http:
+    async with web() as http:
         found = await http.get(metadata_url(living))
         at_the_root = await http.get(metadata_url(living).removesuffix("/mcp"))
     metadata = found.json()
@@ -134,7 +135,7 @@ async def test_a_tool_server_below_a_path_names_itself_as_its_tokens_do(tmp_path
         url = living.mcp_url.replace("/mcp", "/tasks/mcp")
         refused = challenge(await post(url, headers(None), message()))
         assert refused["resource_metadata"] == url.replace("/tasks", "/.well-known/oauth-protected-resource/tasks")
-        async with httpx2.AsyncClient(verify=False) as http:
+        async with web() as http:
             assert (await http.get(refused["resource_metadata"])).json()["resource"] == url
         short = await post(url, headers(living.token("ada", url, scopes=[])), message())
         assert challenge(short)["resource_metadata"] == refused["resource_metadata"]
@@ -146,7 +147,7 @@ async def test_where_nobody_can_sign_in_no_challenge_points_anywhere(tmp_path: P
         living.issuer = signer
         assert challenge(await ask(living, MODERN, None)) == {"scope": "tasks:read"}
         assert "resource_metadata" not in challenge(await ask(living, MODERN, living.token("ada", scopes=[])))
-        async with httpx2.AsyncClient(verify=False) as http:
+        async with web() as http:
             for path in (metadata_url(living), metadata_url(living).removesuffix("/mcp")):
                 assert (await http.get(path)).status_code == 404
 
@@ -275,7 +276,7 @@ async def test_a_body_over_the_limit_is_413(living: Living, era: str, sent: str)
     large = message(
         era, params={"name": "tasks_add", "arguments": {"tasks": [{"title": "x", "notes": "n" * 1_100_000}]}}
     )
-    async with httpx2.AsyncClient(verify=False) as http:
+    async with web() as http:
         content = httpx2.Request("POST", living.mcp_url, json=large).content
         response = await http.post(
             living.mcp_url,
@@ -301,7 +302,7 @@ async def test_a_body_may_arrive_in_parts(living: Living, era: str) -> None:
         for piece in pieces:
             yield piece
 
-    async with httpx2.AsyncClient(verify=False) as http:
+    async with web() as http:
         response = await http.post(living.mcp_url, headers=headers(living.token("ada"), era), content=slowly())
     assert answer(response)["result"]["structuredContent"]["op"] == 1
 
@@ -384,7 +385,7 @@ async def test_a_foreign_host_or_origin_is_turned_away(living: Living) -> None:
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_only_posts_are_answered(living: Living, method: str, era: str) -> None:
-    async with httpx2.AsyncClient(verify=False) as http:
+    async with web() as http:
         sent = headers(living.token("ada"), era)
         response = await http.request(method, living.mcp_url, headers=sent, json=message(era))
     assert response.status_code == 405

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-import httpx2
 import pytest
 from pydantic import SecretStr
 
@@ -15,6 +14,7 @@ from mcp_server.tools.tasks import task_tools
 from shared.db import Database
 from shared.tokens import SCOPES, IssuerProfile, Signer, SigningKey, build_verifier
 from tests.living import Living
+from tests.web import web
 
 pytestmark = pytest.mark.anyio
 
@@ -90,7 +90,7 @@ async def test_a_call_does_not_make_the_server_list_its_tools(tmp_path: Path) ->
         state_keys=(SecretStr("k" * 32),),
     )
     database = Database(f"sqlite:///{tmp_path}/x.db")
-    async with httpx2.AsyncClient() as http:
+    async with web() as http:
         verifier = build_verifier(settings.issuers, settings.mcp_url, http)
         tools = task_tools()
         low = build_server(settings, database, verifier, tools)._mcp_server

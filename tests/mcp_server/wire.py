@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from mcp_server.tasks.spaces import space_of
 from mcp_server.tasks.tables import ops, tasks
 from tests.living import MODERN, Living
+from tests.web import web
 
 ERAS: Final = (MODERN, "2025-11-25")
 ADD: Final = {"name": "tasks_add", "arguments": {"tasks": [{"title": "Planted"}]}}
@@ -52,7 +53,7 @@ async def post(
     body = content if isinstance(content, str | bytes) else json.dumps(content)
     encoded = [(name.encode(), value.encode()) for name, value in sent]
     # Nothing here is encrypted, and loading certificates takes longer than the rest.
-    async with httpx2.AsyncClient(verify=False) as http:
+    async with web() as http:
         return await http.post(url, headers=encoded, content=body)
 
 

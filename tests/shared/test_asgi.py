@@ -29,6 +29,7 @@ from shared.asgi import (
 from shared.errors import Problem
 from shared.serve import serve
 from shared.telemetry import REQUEST_ID, configure_logs
+from tests.web import web
 
 pytestmark = pytest.mark.anyio
 PROXY = ["127.0.0.1"]
@@ -49,7 +50,7 @@ async def client_of() -> AsyncGenerator[ClientOf]:
     @asynccontextmanager
     async def client_of(app: ASGIApp) -> AsyncGenerator[httpx2.AsyncClient]:
         turn.append(app)
-        async with httpx2.AsyncClient(base_url=f"http://{address.result()}", verify=False) as client:
+        async with web(base_url=f"http://{address.result()}") as client:
             yield client
 
     # The router brings the lifespan that a server expects of an application.

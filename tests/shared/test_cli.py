@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import httpx2
 import pytest
 
 from shared import __version__
@@ -19,6 +18,7 @@ from shared.development import issue
 from shared.development.directory import ISSUER
 from shared.errors import Problem
 from shared.tokens import SCOPES, IssuerProfile, Refused, Signer, SigningKey, Verifier, build_verifier
+from tests.web import web
 
 GATEWAY_URL, MCP_URL = "http://127.0.0.1:8000", "http://127.0.0.1:8001/mcp"
 DEV: Final = ("dev", "--gateway-port", "0", "--mcp-port", "0", "--json")
@@ -71,9 +71,7 @@ def kept_by(data: Path, port: int) -> None:
 def verifier(data: Path, audience: str) -> Verifier:
     """The verifier of the service at this URL."""
     key = SigningKey.from_pem(json.loads((data / "keys.json").read_text())["issuer"])
-    return build_verifier(
-        [IssuerProfile(issuer=ISSUER, jwks=Signer(ISSUER, [key]).jwks)], audience, httpx2.AsyncClient()
-    )
+    return build_verifier([IssuerProfile(issuer=ISSUER, jwks=Signer(ISSUER, [key]).jwks)], audience, web())
 
 
 def minted(capsys: pytest.CaptureFixture[str], data: Path, *arguments: str) -> str:

@@ -20,6 +20,7 @@ from shared.development.issuer.grants import MOST_CLIENTS
 from shared.errors import Problem
 from shared.tokens import SCOPES, IssuerProfile, Refused, Signer, SigningKey, Verifier, build_verifier, discover
 from tests.issuer import Issuing, approve, dev_issuer
+from tests.web import web
 
 MCP_URL, GATEWAY_URL = "http://127.0.0.1:8001/mcp", "http://127.0.0.1:8000"
 CALLBACK: Final = "http://127.0.0.1:5555/callback"
@@ -109,7 +110,7 @@ async def issuing(anyio_backend: str) -> AsyncGenerator[Issuing]:  # noqa: ARG00
 async def program(issuing: Issuing) -> AsyncGenerator[Program]:
     """A program that has just registered."""
     assert isinstance(issuing.now, Clock)
-    async with httpx2.AsyncClient(base_url=issuing.url, trust_env=False, follow_redirects=False) as http:
+    async with web(base_url=issuing.url, trust_env=False, follow_redirects=False) as http:
         found = Program(issuing, http, issuing.now)
         await found.register()
         yield found

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from shared.tokens import IssuerProfile, Undiscoverable, discover, with_known_keys
+from tests.web import web
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +44,7 @@ class Issuer(httpx2.AsyncBaseTransport):
 
 @pytest.mark.parametrize("address", [OPENID, OAUTH])
 async def test_either_document_will_do(address: str) -> None:
-    found = await discover(ISSUER, httpx2.AsyncClient(transport=Issuer({address: METADATA})))
+    found = await discover(ISSUER, web(transport=Issuer({address: METADATA})))
     assert found.jwks_uri == "https://login.example.test/keys"
 
 
@@ -54,7 +55,7 @@ async def test_only_profiles_without_keys_are_asked_about() -> None:
         IssuerProfile(issuer="https://a.example.test", jwks_uri="https://a.example.test/keys"),
         IssuerProfile(issuer="https://b.example.test", jwks={"keys": []}),
     ]
-    known = await with_known_keys(profiles, httpx2.AsyncClient(transport=issuer))
+    known = await with_known_keys(profiles, web(transport=issuer))
     assert known[0].jwks_uri == "https://login.example.test/keys"
     assert known[0].default_scopes == ("tasks:read",)
     assert known[1:] == tuple(profiles[1:])
@@ -76,7 +77,7 @@ async def test_only_profiles_without_keys_are_asked_about() -> None:
     ],
 )
 async def test_an_issuer_that_cannot_be_used_is_told_in_one_sentence(answers: dict[str, Any], words: str) -> None:
-    http = httpx2.AsyncClient(transport=Issuer(answers))
+    http = web(transport=Issuer(answers))
     with pytest.raises(Undiscoverable) as caught:
         await with_known_keys([IssuerProfile(issuer=ISSUER)], http, patience_s=0.1)
     assert caught.value.message.startswith(f"the issuer {ISSUER} ")
@@ -88,13 +89,13 @@ async def test_an_issuer_that_cannot_be_used_is_told_in_one_sentence(answers: di
 async def test_plain_http_is_for_this_machine_only() -> None:
     issuer = Issuer({})
     with pytest.raises(Undiscoverable, match="no https address"):
-        await discover("http://login.example.test", httpx2.AsyncClient(transport=issuer))
+        await discover("http://login.example.test", web(transport=issuer))
     assert issuer.asked == []
 
 
 async def test_an_issuer_that_starts_at_the_same_moment_is_waited_for() -> None:
     issuer = Issuer({})
-    asking = asyncio.ensure_future(discover(ISSUER, httpx2.AsyncClient(transport=issuer)))
+    asking = asyncio.ensure_future(discover(ISSUER, web(transport=issuer)))
     await issuer.was_asked.wait()
     issuer.answers[OPENID] = METADATA
     assert (await asking).issuer == ISSUER

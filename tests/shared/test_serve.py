@@ -26,6 +26,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from shared.asgi import Drain, InFlight
 from shared.errors import Problem
 from shared.serve import Server, _listen, receiving, serve
+from tests.web import web
 
 PATIENCE_S = 20
 SOON_S = 0.4  # a limit that tests can wait for
@@ -138,7 +139,7 @@ async def send_endless_head(writer: asyncio.StreamWriter) -> None:
 async def test_it_tells_the_address_where_requests_are_answered() -> None:
     async with serving(application(), bind="localhost:0") as address:
         assert re.fullmatch(r"127\.0\.0\.1:[1-9]\d+", address)
-        async with httpx2.AsyncClient(verify=False) as client:
+        async with web() as client:
             answer = await client.get(f"http://{address}/")
     assert answer.text == "hello"
     assert "server" not in answer.headers
@@ -152,7 +153,7 @@ async def test_it_listens_on_ipv6() -> None:
         pytest.skip("this machine has no IPv6 loopback")
     async with serving(application(), bind="[::1]:0") as address:
         assert address.startswith("[::1]:")
-        async with httpx2.AsyncClient(verify=False) as client:
+        async with web() as client:
             assert (await client.get(f"http://{address}/")).text == "hello"
 
 
@@ -162,7 +163,7 @@ async def test_it_serves_an_inherited_socket() -> None:
     host, port = listener.getsockname()
     async with serving(application(), fd=listener.detach()) as address:
         assert address == f"{host}:{port}"
-        async with httpx2.AsyncClient(verify=False) as client:
+        async with web() as client:
             assert (await client.get(f"http://{address}/")).text == "hello"
 
 
@@ -232,7 +233,7 @@ async def test_a_request_inherits_nothing_from_an_earlier_one_on_its_connection(
     async def who(_: Request) -> Response:
         return PlainTextResponse(person.get())
 
-    async with serving(application(sign_in=sign_in, who=who)) as address, httpx2.AsyncClient(verify=False) as client:
+    async with serving(application(sign_in=sign_in, who=who)) as address, web() as client:
         assert (await client.post(f"http://{address}/sign_in", content=b"x" * 1_000_000)).text == "1000000"
         assert (await client.get(f"http://{address}/who")).text == "nobody"
 
@@ -424,7 +425,7 @@ def process() -> Iterator[tuple[subprocess.Popen[str], TextIO, httpx2.Client]]:
         assert running.stdout is not None
         try:
             url = f"http://{running.stdout.readline().strip()}"
-            with httpx2.Client(base_url=url, headers={"Host": "tasks.example"}, verify=False) as client:
+            with httpx2.Client(base_url=url, headers={"Host": "tasks.example"}) as client:
                 yield running, running.stdout, client
         finally:
             running.kill()
@@ -482,7 +483,7 @@ async def test_the_service_is_told_to_finish_after_the_notice_and_before_connect
         return PlainTextResponse("to the end")
 
     service = serving(application(wait=wait), drain, drain_s=7, finish=finish)
-    async with service as address, httpx2.AsyncClient(verify=False) as client:
+    async with service as address, web() as client:
         answer = await client.get(f"http://{address}/wait")
     assert answer.text == "to the end"
     assert order == [7, "answered"]
@@ -520,7 +521,7 @@ async def test_a_cancelled_server_leaves_its_address_free() -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    async with serving(application(), bind=address), httpx2.AsyncClient(verify=False) as client:
+    async with serving(application(), bind=address), web() as client:
         assert (await client.get(f"http://{address}/")).text == "hello"
 
 
@@ -541,7 +542,7 @@ async def test_a_stop_waits_for_the_requests_that_are_being_answered() -> None:
         go_on.set()
         await app.finish(left_s)
 
-    async with serving(app, drain, finish=finish, drain_s=PATIENCE_S) as address, httpx2.AsyncClient() as client:
+    async with serving(app, drain, finish=finish, drain_s=PATIENCE_S) as address, web() as client:
         answer = asyncio.create_task(client.get(f"http://{address}/slow"))
         await inside.wait()
         drain.begin()

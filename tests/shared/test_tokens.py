@@ -28,6 +28,7 @@ from shared.tokens import (
 from shared.tokens.keys import FRESH_S, KEPT_S, PAUSE_S, FetchedKeys, FixedKeys
 from shared.tokens.verified import KEPT_S as KEPT_S_OF_PROOFS
 from shared.tokens.verified import VerifiedTokens
+from tests.web import web
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +48,7 @@ def verifier(now: Callable[[], float] = time.time, **rules: Any) -> Verifier:
             max_lifetime_s=120,
         ),
     ]
-    return build_verifier(profiles, HERE, httpx2.AsyncClient(), now=now)
+    return build_verifier(profiles, HERE, web(), now=now)
 
 
 def claims(**changes: Any) -> dict[str, Any]:
@@ -214,7 +215,7 @@ def test_a_profile_that_cannot_be_right_is_refused(profile: dict[str, Any]) -> N
 def test_two_profiles_of_one_issuer_are_refused() -> None:
     profile = IssuerProfile(issuer=PEOPLE, jwks=Signer(PEOPLE, [KEY]).jwks)
     with pytest.raises(ValueError, match="two profiles"):
-        build_verifier([profile, profile], HERE, httpx2.AsyncClient())
+        build_verifier([profile, profile], HERE, web())
 
 
 def test_a_key_has_the_same_name_everywhere() -> None:
@@ -261,7 +262,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def keys(issuer: Issuer, clock: Clock) -> FetchedKeys:
-    return FetchedKeys("https://login.example.test/jwks", httpx2.AsyncClient(transport=issuer), now=clock)
+    return FetchedKeys("https://login.example.test/jwks", web(transport=issuer), now=clock)
 
 
 async def test_keys_are_fetched_once_for_many_callers(keys: FetchedKeys, issuer: Issuer) -> None:
@@ -373,7 +374,7 @@ async def test_what_is_remembered_is_bounded_and_the_token_of_a_call_is_not_kept
 
 async def test_a_remembered_token_is_proven_again_when_the_keys_change(issuer: Issuer, clock: Clock) -> None:
     clock.time = time.time()
-    keys = FetchedKeys("https://login.example.test/jwks", httpx2.AsyncClient(transport=issuer), now=clock)
+    keys = FetchedKeys("https://login.example.test/jwks", web(transport=issuer), now=clock)
     profile = IssuerProfile(issuer=PEOPLE, audience=HERE, jwks_uri="https://login.example.test/jwks")
     found = Verifier({PEOPLE: (profile, keys)}, now=clock)
     ada = token(claims())
@@ -396,7 +397,7 @@ async def test_a_remembered_token_is_proven_again_when_the_keys_change(issuer: I
 async def test_a_revoked_token_is_refused_although_it_is_remembered(revoked: Revocation, words: str) -> None:
     revocations = Revocations()
     profile = IssuerProfile(issuer=PEOPLE, jwks=Signer(PEOPLE, [KEY]).jwks)
-    found = build_verifier([profile], HERE, httpx2.AsyncClient(), revocations)
+    found = build_verifier([profile], HERE, web(), revocations)
     ada = token(claims(iat=NOW, jti="one", sid="s1"))
     others = [
         token(claims(iat=NOW, jti="two", sid="s2", sub="bob")),
@@ -423,7 +424,7 @@ def shared(**header: Any) -> str:
 
 async def test_a_shared_secret_proves_what_it_signed_and_nothing_else() -> None:
     profile = IssuerProfile.model_validate({"issuer": PEOPLE, "secret": SECRET})
-    found = build_verifier([profile], HERE, httpx2.AsyncClient())
+    found = build_verifier([profile], HERE, web())
     assert (await found.verify(shared())).subject == "ada"
     assert SECRET not in repr(profile)
     for bad in (shared(alg="HS512"), token(claims()), jwt.encode(claims(), SECRET + "!", headers={"typ": "at+jwt"})):

@@ -16,12 +16,14 @@ from mcp_server.tasks.tables import tasks
 from mcp_server.tools.surface import TaskTool, closed, make_tool, reads
 from mcp_server.tools.tasks import task_tools
 from shared.db import Database
-from shared.tokens import Caller
-from tests.living import Databases, Living
+from shared.tokens import SCOPES, Caller, IssuerProfile, Signer, SigningKey
+from tests.living import Databases, Living, Said
 from tests.models import ObedientModel
 
 pytestmark = pytest.mark.anyio
 
+# How many of 64 wait for their answer, leave during the call, or came too late to make one.
+KINDS = {"person": 52, "leaver": 6, "latecomer": 6}
 ADD_MILK = 'call tasks_add {"tasks": [{"title": "Buy milk"}]}'
 
 
@@ -78,33 +80,87 @@ async def test_a_turn_costs_one_request_for_each_tool_call_and_no_handshake(livi
 TheCaller: Caller = Depends(current_caller)
 
 
-def barrier_tool(barrier: asyncio.Barrier) -> TaskTool:
-    """A tool that answers nobody before everybody has called it, and then says to each who he is."""
+class Hall:
+    """A tool that keeps everybody waiting, and then says to each who he is."""
 
-    async def who_am_i(caller: Caller = TheCaller) -> ToolResult:
-        await barrier.wait()
-        return ToolResult(content=[TextContent(type="text", text=caller.subject)], structured_content={})
+    def __init__(self, stays: int) -> None:
+        self.everybody = asyncio.Barrier(stays)
+        self.leaving = asyncio.Semaphore(0)
+        self.open = asyncio.Event()
+        self.gone = asyncio.Semaphore(0)
 
-    return make_tool(
-        who_am_i, title="Who", hints=reads, scope="tasks:read", view="receipt", parameters=closed({}), output={}
-    )
+    def tool(self) -> TaskTool:
+        """The tool itself."""
+
+        async def who_am_i(caller: Caller = TheCaller) -> ToolResult:
+            if caller.subject.startswith("leaver"):
+                self.leaving.release()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    self.gone.release()
+            await self.everybody.wait()
+            await self.open.wait()
+            return ToolResult(content=[TextContent(type="text", text=caller.subject)], structured_content={})
+
+        return make_tool(
+            who_am_i, title="Who", hints=reads, scope="tasks:read", view="receipt", parameters=closed({}), output={}
+        )
 
 
-async def test_twenty_people_at_once_over_one_connection_are_twenty_people(databases: Databases) -> None:
-    everybody = asyncio.Barrier(20)
-    tools = [*task_tools(), barrier_tool(everybody)]
-    async with Living(databases, model=ObedientModel(), tools=tools) as living:
+async def test_64_people_at_once_over_one_connection_are_64_people(databases: Databases) -> None:
+    """Some of them leave in the middle of their call, and some are not signed in for long enough to make one."""
+    stay, leave, late = ([f"{kind} {number}" for number in range(count)] for kind, count in KINDS.items())
+    hall = Hall(len(stay))
+    async with Living(databases, model=ObedientModel(), tools=[*task_tools(), hall.tool()]) as living:
 
-        async def one(name: str) -> tuple[str, str]:
-            async with living.chat(name) as chat:
-                return name, (await chat.say("call who_am_i {}")).text
+        async def asks(name: str) -> Said:
+            lifetime_s = 1 if name in late else 600
+            token = living.token(name, living.gateway_url, lifetime_s=lifetime_s)
+            async with living.chat(name, token=token) as chat:
+                return await chat.say("call who_am_i {}")
 
-        answers = await asyncio.gather(*(one(f"person {number}") for number in range(20)))
-        assert all(name == said for name, said in answers)
-        assert living.requests.count("tools/list") == 1
-        assert living.requests.count("tools/call") == 20
-        assert living.requests.count("server/discover") == 1
-        assert len(living.requests) == 22
+        # Whoever is first has the list of tools fetched in his name.
+        async with living.chat("the first") as chat:
+            await chat.say("hello")
+        living.requests.clear()
+        asking = {name: asyncio.create_task(asks(name)) for name in (*stay, *leave, *late)}
+        for _ in leave:
+            await hall.leaving.acquire()
+        for name in leave:
+            asking[name].cancel()
+        for _ in leave:
+            await hall.gone.acquire()
+        hall.open.set()
+
+        said = {name: await asking[name] for name in (*stay, *late)}
+        assert {name: said[name].text for name in stay} == {name: name for name in stay}
+        for name in late:
+            [error] = said[name].of("error")
+            assert "Your sign-in has ended" in error["message"]
+        assert all(asking[name].cancelled() for name in leave)
+        assert living.requests == ["tools/call"] * (len(stay) + len(leave))
+
+
+async def test_a_name_at_two_issuers_is_two_people(databases: Databases) -> None:
+    elsewhere = Signer("https://elsewhere.example.test", [SigningKey.generate()])
+    living = Living(databases)
+    profile = IssuerProfile(issuer=elsewhere.issuer, jwks=elsewhere.jwks)
+    living.mcp_issuers, living.gateway_issuers = [profile], [profile]
+
+    def token(audience: str) -> str:
+        return elsewhere.issue("ada", audience, SCOPES, lifetime_s=600, client_id="a client")
+
+    async with living:
+        async with living.client("ada") as ada, living.client("ada", token=token(living.mcp_url)) as other:
+            await ada.add("Mine")
+            assert await other.titles("is:all") == []
+            await other.add("Theirs")
+            assert await ada.titles("is:all") == ["Mine"]
+        async with living.chat("ada") as ada_chat, living.chat("ada", token=token(living.gateway_url)) as other_chat:
+            assert "Theirs" in (await other_chat.say("what is open?")).text
+            thread = (await ada_chat.say("what is open?")).thread_id
+            assert (await other_chat.post("threads.get_by_id", thread_id=thread)).status_code == 404
 
 
 async def test_the_tool_server_may_go_and_come_back(databases: Databases) -> None:

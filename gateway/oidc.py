@@ -238,9 +238,10 @@ class LoginIssuer:
 
     def _credentials(self) -> tuple[dict[str, str], dict[str, str]]:
         """Who we are, as headers and as form fields."""
-        if not self._client_secret:
-            return {}, {"client_id": self.client_id}
         ways = self._about.token_endpoint_auth_methods_supported
+        # An issuer whose clients keep no secrets looks for our name among the fields.
+        if not self._client_secret or set(ways) == {"none"}:
+            return {}, {"client_id": self.client_id}
         if "client_secret_basic" not in ways and "client_secret_post" in ways:
             return {}, {"client_id": self.client_id, "client_secret": self._client_secret}
         pair = f"{quote_plus(self.client_id)}:{quote_plus(self._client_secret)}"

@@ -130,6 +130,7 @@ async def test_an_issuer_that_does_not_suit_is_refused_at_the_start(
         (SECRET, ["client_secret_basic", "client_secret_post"], "the+gateway:s3cret%2Fwith%3Aodd%2Bletters", {}),
         (SECRET, ["private_key_jwt"], "the+gateway:s3cret%2Fwith%3Aodd%2Bletters", {}),
         (SECRET, ["client_secret_post"], "", {"client_id": "the gateway", "client_secret": SECRET}),
+        (SECRET, ["none"], "", {"client_id": "the gateway"}),
     ],
 )
 async def test_the_gateway_says_who_it_is_in_the_way_the_issuer_knows(

@@ -89,11 +89,7 @@ class SignIn:
             if scheme.lower() != "bearer" or not token.strip():
                 self._refuse()
             return partial(self._by_bearer, token.strip())
-        session_id = request.cookies.get(self._cookie)
-        if not session_id:
-            self._refuse()
-        self._require_same_site(request)
-        return partial(self._by_session, session_id)
+        return partial(self._by_session, self._session_id(request))
 
     async def caller(self, request: Request) -> Caller:
         """Who sent this. Raises `Problem`: not signed in, no permission to look, or nobody can say."""
@@ -101,10 +97,12 @@ class SignIn:
 
     async def me(self, request: Request, model: str) -> Response:
         """Who is signed in, until when, and which model answers."""
-        caller = await self.caller(request)
-        name, until = caller.subject, caller.expires_at
-        if "authorization" not in request.headers:
-            session = await self._session(request.cookies[self._cookie])
+        if "authorization" in request.headers:
+            caller = await self.caller(request)
+            name, until = caller.subject, caller.expires_at
+        else:
+            session = await self._session(self._session_id(request))
+            caller = permitted(session.caller)
             name, until = session.name, session.ends_at
         return JSONResponse({"subject": caller.subject, "name": name, "expires_at": until, "model": model})
 
@@ -115,6 +113,14 @@ class SignIn:
             self._refuse(was_refused=True)
         except KeysUnavailable:
             raise Problem("unavailable", "the keys that sign tokens cannot be loaded", "try again in 5 s") from None
+
+    def _session_id(self, request: Request) -> str:
+        """The id in the cookie, which only our own page may use."""
+        session_id = request.cookies.get(self._cookie)
+        if not session_id:
+            self._refuse()
+        self._require_same_site(request)
+        return session_id
 
     async def _by_session(self, session_id: str) -> Caller:
         return (await self._session(session_id)).caller

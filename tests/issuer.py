@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.asgi import Drain
 from shared.development.issuer import Grants, Issuer, run
 from shared.tokens import Signer, SigningKey
+from tests.living import answering
 from tests.web import web
 
 _QUESTION: Final = re.compile(r'name="request" value="([^"]+)"')
@@ -72,11 +73,7 @@ class Issuing:
         )
         app = _Noting(issuer.app(self._drain), self.requests, self.traffic)
         self._task = asyncio.create_task(run(app, listener.detach(), self._drain, lambda _: started.set()))
-        waiting = asyncio.create_task(started.wait())
-        await asyncio.wait({self._task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        if self._task.done():
-            self._task.result()
+        await answering(self._task, started)
 
     async def stop(self) -> None:
         """Refuse connections until it is started again."""

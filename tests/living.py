@@ -84,11 +84,7 @@ class Served:
                 on_started=lambda _: started.set(),
             )
         )
-        waiting = asyncio.create_task(started.wait())
-        await asyncio.wait({self.task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        if self.task.done():
-            self.task.result()
+        await answering(self.task, started)
 
     async def stop(self) -> None:
         """Stop listening and release everything."""
@@ -97,6 +93,15 @@ class Served:
             await self.task
         await self.stack.aclose()
         self.drain, self.stack, self.task = Drain(), AsyncExitStack(), None
+
+
+async def answering(server: "asyncio.Task[None]", started: asyncio.Event) -> None:
+    """Wait until a server has started, or raise what kept it from that."""
+    waiting = asyncio.create_task(started.wait())
+    await asyncio.wait({server, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if server.done():
+        server.result()
 
 
 class Counted:

@@ -40,7 +40,7 @@ from shared.tokens import (
 from shared.tokens.keys import FRESH_S, FetchedKeys, FixedKeys
 from shared.tokens.rotation import PUBLISHED_S, RETIRED_S, add, drop, promote
 from tests.end_to_end.processes import chat, reserved_port
-from tests.living import ISSUER, STATE_KEY, Served
+from tests.living import ISSUER, STATE_KEY, Served, answering
 from tests.web import web
 
 pytestmark = pytest.mark.anyio
@@ -66,11 +66,7 @@ class Replica:
         """Run until stopped; returns when requests are answered."""
         self._drain, started = Drain(), asyncio.Event()
         self._task = asyncio.create_task(self._run(settings, started))
-        waiting = asyncio.create_task(started.wait())
-        await asyncio.wait({self._task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        if self._task.done():
-            self._task.result()
+        await answering(self._task, started)
 
     async def stop(self) -> None:
         """End, if it runs."""

@@ -90,6 +90,15 @@ class Tx:
         if transaction is not None:
             await transaction.rollback()
 
+    async def widen(self, scope: Mapping[str, str]) -> None:
+        """Tell the row policies of PostgreSQL about more rows that this caller may see, to the end of the transaction.
+
+        Only for what was itself read under the policies, such as the lists that others share with the caller, or for
+        what a code of ours names that somebody who may see it has passed on.
+        """
+        if not self.on_sqlite:
+            await self.execute(_tell(tuple(scope)), scope)
+
     async def execute(
         self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[Any]:

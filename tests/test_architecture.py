@@ -44,7 +44,9 @@ ORDER: Final = {
         "errors", "settings", "telemetry", "tokens", "db", "revocations", "migrate", "service", "asgi", "readiness",
         "serve", "private", "development", "commands", "cli",
     ),
-    "shared.development": ("children", "directory", "issuer", "run"),
+    "shared.development": (
+        "children", "directory", "issuer", "run",
+    ),
     "shared.commands": (
         "outcome", "installed", "reach", "credentials", "key_file", "running", "databases", "tokens", "keys",
     ),
@@ -52,11 +54,16 @@ ORDER: Final = {
         "task", "times", "days", "dates", "words", "tables", "spaces", "rows", "refs", "cursors", "filters", "find",
         "journal", "edit",
     ),
-    "mcp_server": ("settings", "migrations", "service", "tasks", "access", "stepup", "tools", "app", "__main__"),
+    "mcp_server.tools": (
+        "render", "surface", "tasks",
+    ),
+    "mcp_server": (
+        "settings", "migrations", "service", "tasks", "access", "stepup", "tools", "app", "__main__",
+    ),
     "gateway": (
         "settings", "migrations", "service", "tables", "turn", "items", "store", "running", "connection", "toolbox",
-        "offline", "agent", "history", "chat", "sealing", "oidc", "sessions", "login", "assets", "endpoints",
-        "app", "__main__",
+        "offline", "agent", "history", "chat", "sealing", "oidc", "sessions", "login", "assets", "endpoints", "app",
+        "__main__",
     ),
 }  # fmt: skip
 

@@ -51,8 +51,11 @@ ORDER: Final = {
         "outcome", "installed", "reach", "credentials", "key_file", "running", "databases", "tokens", "keys",
     ),
     "mcp_server.tasks": (
-        "task", "times", "days", "dates", "words", "tables", "spaces", "rows", "refs", "cursors", "filters", "find",
-        "journal", "edit",
+        "task", "words", "calendar", "tables", "spaces", "rows", "refs", "cursors", "filters", "find", "journal",
+        "edit",
+    ),
+    "mcp_server.tasks.calendar": (
+        "times", "days", "dates",
     ),
     "mcp_server.tools": (
         "render", "surface", "tasks",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, or_, select, update
 
-from mcp_server.tasks.dates import instant_us, resolve
+from mcp_server.tasks.calendar.dates import instant_us, resolve
 from mcp_server.tasks.journal import Op
 from mcp_server.tasks.refs import read_refs
 from mcp_server.tasks.spaces import space_of

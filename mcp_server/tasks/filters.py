@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, not_, or_, true
 
-from mcp_server.tasks.dates import Habits, resolve
+from mcp_server.tasks.calendar.dates import Habits, resolve
 from mcp_server.tasks.tables import tasks
 from mcp_server.tasks.task import FAR_DAY, Status
 from mcp_server.tasks.words import closest, escape, fold

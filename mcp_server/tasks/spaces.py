@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from mcp_server.tasks import tables
-from mcp_server.tasks.dates import Habits, zone_named
+from mcp_server.tasks.calendar.dates import Habits, zone_named
 from shared.db import Tx
 from shared.errors import Problem
 from shared.revocations import own_rows

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from mcp_server.tasks.dates import echo
+from mcp_server.tasks.calendar.dates import echo
 from mcp_server.tasks.journal import Receipt
 from mcp_server.tasks.spaces import Space
 from mcp_server.tasks.task import NO_PRIORITY, Status, Task, TaskPage

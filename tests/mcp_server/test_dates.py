@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from mcp_server.tasks.dates import YEARS, Habits, When, echo, instant_us, resolve, zone_named
+from mcp_server.tasks.calendar.dates import YEARS, Habits, When, echo, instant_us, resolve, zone_named
 from shared.errors import Problem
 
 BERLIN = ZoneInfo("Europe/Berlin")

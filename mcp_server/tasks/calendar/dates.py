@@ -12,8 +12,8 @@ from importlib.resources import files
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from mcp_server.tasks.days import Standpoint, find_day, weekday_name
-from mcp_server.tasks.times import split_time
+from mcp_server.tasks.calendar.days import Standpoint, find_day, weekday_name
+from mcp_server.tasks.calendar.times import split_time
 from shared.errors import Problem
 
 YEARS: Final = range(1970, 2201)

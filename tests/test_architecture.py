@@ -55,7 +55,7 @@ ORDER: Final = {
         "edit",
     ),
     "mcp_server.tasks.calendar": (
-        "times", "days", "dates",
+        "times", "days", "dates", "periods", "rules", "occurrences", "rule_words", "repeat",
     ),
     "mcp_server.tools": (
         "render", "surface", "tasks",

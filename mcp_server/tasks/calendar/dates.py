@@ -40,6 +40,7 @@ class Habits:
     zone: ZoneInfo
     order: Literal["", "DMY", "MDY"] = ""
     week_start: int = 0
+    day_start: int = 9 * 60
     morning: int = 9 * 60
     afternoon: int = 15 * 60
     evening: int = 19 * 60
@@ -67,7 +68,7 @@ def resolve(text: str, now: datetime, habits: Habits, *, prefer: Literal["future
         read = None
     if read is None or read[0].year not in YEARS:
         hint = f'e.g. "dec 31" or {here.today.year}-12-31. {here.today_is}'
-        raise Problem("bad_date", f'"{_shown(text)}" is no date.', hint)
+        raise Problem("bad_date", f'"{shown(text)}" is no date.', hint)
     return When(*read, name)
 
 
@@ -93,7 +94,7 @@ def zone_named(name: str) -> ZoneInfo:
     """The zone of that name, in any case; raises `bad_argument` if the time zone database has none."""
     if canonical := _zone_names().get(name.lower()):
         return ZoneInfo(canonical)
-    raise Problem("bad_argument", f'no time zone "{_shown(name)}".', 'a name like "Europe/Berlin" or "UTC".')
+    raise Problem("bad_argument", f'no time zone "{shown(name)}".', 'a name like "Europe/Berlin" or "UTC".')
 
 
 @cache
@@ -146,6 +147,7 @@ def _instant(day: date, minutes: int, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(*divmod(minutes, 60)), zone).astimezone(UTC)
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """What a refusal repeats of somebody's words: one printable line of at most 40 characters."""
     plain = " ".join("".join(c if c.isprintable() else " " for c in text[:_LONGEST]).split())
     return plain if len(plain) <= _LONGEST_ECHO else plain[: _LONGEST_ECHO - 3] + "..."

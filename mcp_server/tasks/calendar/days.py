@@ -50,8 +50,8 @@ def find_day(phrase: str, here: Standpoint) -> date | datetime | None:
     """
     phrase = phrase.removeprefix("the ")
     weekday, _, rest = phrase.partition(" ")
-    if weekday in _WEEKDAYS and (found := _match(_DATES, rest.removeprefix("the "), here)):
-        if found.weekday() != _WEEKDAYS[weekday]:
+    if weekday in WEEKDAYS and (found := _match(_DATES, rest.removeprefix("the "), here)):
+        if found.weekday() != WEEKDAYS[weekday]:
             hint = f"leave the weekday out, or write the date that you mean. {here.today_is}"
             raise Problem("bad_date", f"{found} is a {weekday_name(found)}.", hint)
         return found
@@ -67,19 +67,19 @@ def _numbers(start: int, groups: str) -> dict[str, int]:
     return {name: number for number, names in enumerate(groups.split(","), start) for name in names.split()}
 
 
-_WEEKDAYS: Final = _numbers(
+WEEKDAYS: Final = _numbers(
     0, "mon monday, tue tues tuesday, wed weds wednesday, thu thur thurs thursday, fri friday, sat saturday, sun sunday"
 )
 _MONTH_NAMES: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_MONTHS: Final = _numbers(
+MONTHS: Final = _numbers(
     0,
     "jan january, feb february, mar march, apr april, may, jun june, jul july, aug august, sep sept september,"
     "oct october, nov november, dec december",
 )
-_COUNTS: Final = _numbers(1, "a an one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve")
-_NTH: Final = _numbers(0, "first 1st, second 2nd, third 3rd, fourth 4th") | {"last": -1}
+COUNTS: Final = _numbers(1, "a an one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve")
+NTH: Final = _numbers(0, "first 1st, second 2nd, third 3rd, fourth 4th") | {"last": -1}
 _WORKDAYS: Final = range(5)
-_WEEKDAYS_OF: Final = {"day": range(7), "workday": _WORKDAYS} | {name: [day] for name, day in _WEEKDAYS.items()}
+_WEEKDAYS_OF: Final = {"day": range(7), "workday": _WORKDAYS} | {name: [day] for name, day in WEEKDAYS.items()}
 _NEAR_DAYS: Final = {
     "day before yesterday": -2,
     "yesterday": -1,
@@ -116,10 +116,10 @@ def _days_of(month: int) -> Sequence[date]:
 def _months(place: str, here: Standpoint) -> Sequence[int]:
     """The months that words may mean, nearest first; one where they leave no choice, none if they name no month."""
     name, _, year = place.partition(" ")
-    if name in _MONTHS and year:
-        return [int(year) * 12 + _MONTHS[name]]
-    if name in _MONTHS:  # of nine years in a row one has a 29 February, even around 2100
-        return [(here.today.year + here.step * later) * 12 + _MONTHS[name] for later in range(9)]
+    if name in MONTHS and year:
+        return [int(year) * 12 + MONTHS[name]]
+    if name in MONTHS:  # of nine years in a row one has a 29 February, even around 2100
+        return [(here.today.year + here.step * later) * 12 + MONTHS[name] for later in range(9)]
     if place == "the month":  # of three months in a row one has 31 days
         return [here.month + here.step * later for later in range(3)]
     return {"this month": [here.month], "next month": [here.month + 1]}.get(place, [])
@@ -166,14 +166,14 @@ def _month_day(match: re.Match[str], here: Standpoint) -> date | None:
 
 
 def _nth_of_month(match: re.Match[str], here: Standpoint) -> date | None:
-    nth, weekdays = _NTH.get(match[1]), _WEEKDAYS_OF.get(match[2])
+    nth, weekdays = NTH.get(match[1]), _WEEKDAYS_OF.get(match[2])
     if nth is None or weekdays is None:
         return None
     return _in_months(_months(match[3], here), lambda days: [d for d in days if d.weekday() in weekdays][nth], here)
 
 
 def _weekday(match: re.Match[str], here: Standpoint) -> date | None:
-    which, weekday = match[1], _WEEKDAYS.get(match[2])
+    which, weekday = match[1], WEEKDAYS.get(match[2])
     if weekday is None:
         return None
     if which in ("this", "next"):
@@ -201,7 +201,7 @@ def _end_of(match: re.Match[str], here: Standpoint) -> date:
 
 
 def _away(match: re.Match[str], here: Standpoint) -> date | datetime | None:
-    count = int(match[1]) if match[1].isdigit() else _COUNTS.get(match[1])
+    count = int(match[1]) if match[1].isdigit() else COUNTS.get(match[1])
     if count is None or match[2] not in _UNITS:
         return None
     unit, size = _UNITS[match[2]]

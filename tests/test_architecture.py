@@ -51,11 +51,14 @@ ORDER: Final = {
         "outcome", "installed", "reach", "credentials", "key_file", "running", "databases", "tokens", "keys",
     ),
     "mcp_server.tasks": (
-        "task", "words", "calendar", "tables", "spaces", "rows", "refs", "cursors", "filters", "find", "journal",
-        "edit",
+        "task", "words", "calendar", "filtering", "tables", "spaces", "rows", "refs", "cursors", "filters", "find",
+        "journal", "edit",
     ),
     "mcp_server.tasks.calendar": (
         "times", "days", "dates", "periods", "rules", "occurrences", "rule_words", "repeat",
+    ),
+    "mcp_server.tasks.filtering": (
+        "tree", "terms", "grammar",
     ),
     "mcp_server.tools": (
         "render", "surface", "tasks",

@@ -8,6 +8,9 @@ from shared.errors import Problem
 
 TITLE_LIMIT = 500
 NOTES_LIMIT = 20_000
+COMMENT_LIMIT = 5_000
+NAME_LIMIT = 60
+_NOT_IN_NAMES = '"|,/'
 
 
 def fold(text: str) -> str:
@@ -50,6 +53,29 @@ def checked_notes(notes: str, where: str) -> str:
         raise Problem("too_long", f"{where} has notes of {len(notes):,} characters", f"at most {NOTES_LIMIT:,}")
     _require_text(notes, f"the notes of {where}", allowed="\n\t\r")
     return notes.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def checked_comment(body: str, where: str) -> str:
+    """A comment that can be stored."""
+    if not body.strip():
+        raise Problem("missing_argument", f"{where} is empty", "write something, or leave it out")
+    if len(body) > COMMENT_LIMIT:
+        raise Problem("too_long", f"{where} has {len(body):,} characters", f"at most {COMMENT_LIMIT:,}")
+    _require_text(body, where, allowed="\n\t\r")
+    return body.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def checked_name(name: str, what: str) -> str:
+    """A name of a list, section, tag, view or field that can stand in a line and in a filter."""
+    _require_text(name.strip(), f"the name of the {what}", allowed="")
+    clean = " ".join(name.split())
+    if not fold(clean):
+        raise Problem("bad_name", f"a {what} needs a name", "1 to 60 characters")
+    if len(clean) > NAME_LIMIT:
+        raise Problem("bad_name", f"the name of a {what} has {len(clean):,} characters", f"at most {NAME_LIMIT}")
+    if found := next((character for character in clean if character in _NOT_IN_NAMES), ""):
+        raise Problem("bad_name", f"the name of a {what} cannot hold {found}", "leave it out")
+    return clean
 
 
 def closest(word: str, known: Iterable[str], most: int = 3) -> list[str]:

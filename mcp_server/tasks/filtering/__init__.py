@@ -1,0 +1,1 @@
+"""The filter language, from its text to a condition in SQL."""

@@ -61,7 +61,7 @@ ORDER: Final = {
         "tree", "terms", "grammar",
     ),
     "mcp_server.tools": (
-        "render", "surface", "tasks",
+        "wire", "synonyms", "repair", "render", "surface", "tasks",
     ),
     "mcp_server": (
         "settings", "migrations", "service", "tasks", "access", "stepup", "tools", "app", "__main__",

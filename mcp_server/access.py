@@ -23,8 +23,8 @@ from starlette.middleware import Middleware as AsgiLayer
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mcp_server.tasks.calendar.dates import zone_named
 from mcp_server.tasks.cursors import Cursors
-from mcp_server.tasks.spaces import require_zone
 from shared.asgi import problem_response
 from shared.db import Database, Tx
 from shared.errors import Problem
@@ -34,6 +34,8 @@ from shared.tokens.verifier import LEEWAY_S
 UNAUTHENTICATED: Final = -31401
 FORBIDDEN: Final = -31403
 BASE_SCOPE: Final = "tasks:read"
+EXPORT_SCOPE: Final = "data:read"
+EXPORTS: Final = "tasks://export/"  # where the parts of exports are read
 DESCRIPTION: Final = 'error_description="This access token is not accepted. Sign in again."'
 METADATA_PATH: Final = "/.well-known/oauth-protected-resource"
 
@@ -206,7 +208,7 @@ def _call_meta() -> CallMeta:
         raise Problem("bad_argument", "_meta taskgate/request_id is no request id", "1-128 printable ASCII characters")
     return CallMeta(
         request_id=f"m:{request_id}" if request_id else "",
-        tz=require_zone(tz) if isinstance(tz, str) else current_resources().default_tz,
+        tz=zone_named(tz).key if isinstance(tz, str) else current_resources().default_tz,
     )
 
 

@@ -21,8 +21,8 @@ from mcp_server.stepup import StepUp
 from mcp_server.tasks.cursors import Cursors
 from mcp_server.tasks.spaces import row_policies
 from mcp_server.tasks.tables import revocations
+from mcp_server.tools.offered import offered_tools
 from mcp_server.tools.surface import TaskTool, scope_of
-from mcp_server.tools.tasks import task_tools
 from shared import __version__
 from shared.asgi import Drain, InFlight, Probes, protected
 from shared.db import Database
@@ -60,7 +60,7 @@ def create_app(
     tools: Sequence[TaskTool] | None = None,
 ) -> ASGIApp:
     """The tool server as one ASGI application."""
-    tools = task_tools() if tools is None else tools
+    tools = offered_tools(settings.profile) if tools is None else tools
     server = build_server(settings, database, verifier, tools)
     assert isinstance(server.auth, TaskgateAuth)
     public = urlsplit(settings.mcp_url)

@@ -1,5 +1,7 @@
 """The settings of the tool server."""
 
+from typing import Literal
+
 from pydantic import SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -36,6 +38,11 @@ class McpSettings(ServiceSettings):
         "Keys that seal cursors and confirmations, the newest first; the same on every replica.",
         secret=True,
         example="the output of: openssl rand -base64 32",
+    )
+    profile: Literal["full", "core"] = setting(
+        "TASKGATE_MCP_PROFILE",
+        "Which tools are offered: all, or the core alone, which costs a model a third less.",
+        default="full",
     )
     origins: tuple[str, ...] = setting(
         "TASKGATE_MCP_ORIGINS",

@@ -9,7 +9,7 @@ from mcp_types import INVALID_REQUEST, PARSE_ERROR
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mcp_server.access import BASE_SCOPE, FORBIDDEN, CallerToken
+from mcp_server.access import BASE_SCOPE, EXPORT_SCOPE, EXPORTS, FORBIDDEN, CallerToken
 from shared.tokens import Caller
 
 # What reads a person's data without being a tool. Everything else but a tool call needs a token and no scope.
@@ -61,6 +61,8 @@ class StepUp:
         match message:
             case {"method": "tools/call", "params": {"name": str(name)}}:
                 return self._scopes.get(name)
+            case {"method": "resources/read", "params": {"uri": str(uri)}} if uri.startswith(EXPORTS):
+                return EXPORT_SCOPE
             case {"method": str(method)} if method in READING:
                 return BASE_SCOPE
         return None

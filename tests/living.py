@@ -285,14 +285,14 @@ class ToolClient:
 
     client: Client
 
-    async def call(self, name: str, **arguments: Any) -> CallToolResult:
+    async def call(self, name: str, /, **arguments: Any) -> CallToolResult:
         return await self.client.call_tool(name, arguments)
 
-    async def text(self, name: str, **arguments: Any) -> str:
+    async def text(self, name: str, /, **arguments: Any) -> str:
         """The text a model would read; also of an error."""
         return text_of(await self.call(name, **arguments))
 
-    async def values(self, name: str, **arguments: Any) -> dict[str, Any]:
+    async def values(self, name: str, /, **arguments: Any) -> dict[str, Any]:
         """The structured result of a call that must succeed."""
         result = await self.call(name, **arguments)
         assert not result.is_error, text_of(result)

@@ -51,17 +51,27 @@ ORDER: Final = {
         "outcome", "installed", "reach", "credentials", "key_file", "running", "databases", "tokens", "keys",
     ),
     "mcp_server.tasks": (
-        "task", "words", "calendar", "filtering", "tables", "spaces", "rows", "refs", "cursors", "filters", "find",
-        "journal", "edit",
+        "task", "words", "calendar", "tables", "positions", "spaces", "names", "sight", "rows", "refs", "cursors",
+        "schedule", "custom", "filtering", "writing", "finding", "organizing",
     ),
     "mcp_server.tasks.calendar": (
         "times", "days", "dates", "periods", "rules", "occurrences", "rule_words", "repeat",
     ),
     "mcp_server.tasks.filtering": (
-        "tree", "terms", "grammar",
+        "tree", "terms", "grammar", "expansion", "bounds", "custom_terms", "conditions", "filters",
+    ),
+    "mcp_server.tasks.writing": (
+        "images", "journal", "naming", "bench", "comments", "completions", "wishes", "relations", "wording",
+        "adding", "editing", "completing", "deleting",
+    ),
+    "mcp_server.tasks.finding": (
+        "orders", "find", "details", "overview",
+    ),
+    "mcp_server.tasks.organizing": (
+        "owned", "options", "floating", "settings", "views", "converting", "removing", "organizing",
     ),
     "mcp_server.tools": (
-        "wire", "synonyms", "repair", "render", "surface", "tasks",
+        "wire", "synonyms", "repair", "surface", "render", "receipts", "overview", "tasks", "organize", "offered",
     ),
     "mcp_server": (
         "settings", "migrations", "service", "tasks", "access", "stepup", "tools", "app", "__main__",

@@ -1,25 +1,35 @@
 """Whose rows: every person has one space, and its key follows from his identity without a lookup."""
 
 from base64 import b32encode
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-
-from mcp_server.tasks import tables
 from mcp_server.tasks.calendar.dates import Habits, zone_named
 from shared.db import Tx
-from shared.errors import Problem
 from shared.revocations import own_rows
 from shared.tokens import Caller
+
+_ID_LENGTH: Final = 27
+_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz234567")
 
 
 def space_of(caller: Caller) -> str:
     """The key of the caller's own space: only `[a-z2-7]`, so it is safe in lists and literals, and nobody can guess
-    their way along a row of them."""
-    return "u" + b32encode(sha256(caller.key.encode()).digest()).decode().lower()[:26]
+    their way along a row of them. It also stands for the person wherever one is named: author, assignee, member."""
+    return person_of(caller.key)
+
+
+def person_of(identity: str) -> str:
+    """The same for an identity as `Caller.key` and the journal write it."""
+    return "u" + b32encode(sha256(identity.encode()).digest()).decode().lower()[: _ID_LENGTH - 1]
+
+
+def is_space_id(text: str) -> bool:
+    """Whether a text has the form of such a key."""
+    return len(text) == _ID_LENGTH and text[0] == "u" and _LETTERS.issuperset(text)
 
 
 def row_policies(caller: Caller) -> dict[str, str]:
@@ -34,6 +44,7 @@ class Space:
     id: str
     rev: int
     tz: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -43,20 +54,12 @@ class Space:
     @property
     def habits(self) -> Habits:
         """How this person's date words are to be read."""
-        return Habits(zone=self.zone)
+        known = {name: value for name, value in self.settings.items() if name in _HABITS}
+        return Habits(self.zone, **known)
 
 
-_READ = select(tables.spaces.c.rev, tables.spaces.c.tz, tables.spaces.c.owner_iss, tables.spaces.c.owner_sub)
-
-
-async def read_space(tx: Tx, default_tz: str) -> Space:
-    """The caller's space; before his first write it is empty, unchanged and in the zone his client named."""
-    space_id = space_of(tx.caller)
-    row = await tx.one(_READ.where(tables.spaces.c.id == space_id))
-    if row is None:
-        return Space(space_id, 0, default_tz)
-    require_owner(tx, row.owner_iss, row.owner_sub)
-    return Space(space_id, row.rev, row.tz)
+# The settings that say how dates are read, as `Habits` calls them.
+_HABITS: Final = frozenset({"order", "week_start", "day_start", "morning", "afternoon", "evening", "tonight"})
 
 
 def require_owner(tx: Tx, issuer: str, subject: str) -> None:
@@ -74,11 +77,3 @@ def new_space(tx: Tx, tz: str) -> dict[str, Any]:
         "tz": tz,
         "created_us": tx.now_us,
     }
-
-
-def require_zone(name: str) -> str:
-    """The name of a time zone a client gave, if it is one; otherwise a `Problem`."""
-    try:
-        return zone_named(name).key
-    except Problem:
-        raise Problem("bad_argument", f'"{name[:40]}" is no time zone', "e.g. Europe/Berlin") from None

@@ -99,8 +99,10 @@ members = Table(
     metadata,
     _space(),
     _key("list_no", BIG),
-    _key("user_key", KEY),
+    _key("user_key", KEY),  # of a person; of an invitation that is still open it begins with `i`
     _required("role", WORDS),
+    _required("name", WORDS, "''"),  # what the owner calls that person
+    _required("since_us", BIG, "0"),
 )
 
 memberships = Table(

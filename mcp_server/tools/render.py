@@ -1,84 +1,212 @@
-"""Results as a model reads them: one compact line per task, metadata first and the title last.
+"""Tasks as a model reads them: one compact line each, metadata first and the title last; and the same for programs.
 
-Nothing in a title can imitate metadata, because everything after ` | ` is title and a title has no line break.
+Nothing in a title can imitate metadata, because everything after ` | ` is title and neither a name nor a title has a
+line break or, before it, a `|`. Longer texts are indented, so no line of them begins like one of ours.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from mcp_server.tasks.calendar.dates import echo
-from mcp_server.tasks.journal import Receipt
-from mcp_server.tasks.spaces import Space
-from mcp_server.tasks.task import NO_PRIORITY, Status, Task, TaskPage
+from mcp_server.tasks.custom import shown
+from mcp_server.tasks.finding.details import Details
+from mcp_server.tasks.schedule import duration
+from mcp_server.tasks.sight import Sight
+from mcp_server.tasks.task import NO_PRIORITY, Reminder, Status, Task, TaskPage
 
 TITLE_SHOWN: Final = 160
+NOTES_SHOWN: Final = 2_000
 
 
-def page_text(page: TaskPage, space: Space, now: datetime, *, named: bool = False) -> str:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """For whom and when something is shown: what he sees, and the moment in his zone."""
+
+    sight: Sight
+    now: datetime
+    new: Mapping[int, str] = field(default_factory=dict)  # what tasks are called that have no number yet
+
+    @property
+    def today(self) -> date:
+        """The day it is for the person."""
+        return self.now.astimezone(self.sight.own.space.zone).date()
+
+    @property
+    def moment(self) -> str:
+        """Day, time and zone, as the first line of an answer has them."""
+        space = self.sight.own.space
+        return f"{self.now.astimezone(space.zone):%a %Y-%m-%d %H:%M} {space.tz}"
+
+    def values(self) -> dict[str, Any]:
+        """The same for programs, and the number of the person's last write."""
+        space = self.sight.own.space
+        local = self.now.astimezone(space.zone)
+        return {"rev": space.rev, "now": local.isoformat(timespec="seconds"), "tz": space.tz}
+
+    def ref(self, task: Task) -> str:
+        """The reference of a task."""
+        return self.new.get(task.no) or self.sight.ref(task)
+
+    def parent(self, task: Task) -> str:
+        """The reference of the task above; nothing for one at the top."""
+        if task.parent_no is None:
+            return ""
+        return self.new.get(task.parent_no) or self.sight.area(task.space_id).label(f"T{task.parent_no}")
+
+    def local(self, at_us: int) -> datetime:
+        """An instant on the person's clock."""
+        return datetime.fromtimestamp(at_us // 1_000_000, UTC).astimezone(self.sight.own.space.zone)
+
+
+def page_text(page: TaskPage, reading: Reading, details: Mapping[Any, Details] | None = None) -> str:
     """A page of tasks: what this is, a line per task, notes, and how to go on."""
-    local = now.astimezone(space.zone)
-    count = (
-        f"{len(page.tasks)} tasks" if named else f"{len(page.tasks)} of {page.total:,} {page.filter}, {page.sort} order"
-    )
-    lines = [f"{count}. {local:%a %Y-%m-%d %H:%M} {space.tz}, rev {space.rev}"]
-    lines += [task_line(task, local.date()) for task in page.tasks]
-    lines += _notes(page.notes)
+    if page.sort == "as named":
+        count = f"{len(page.tasks)} task{'s' if len(page.tasks) != 1 else ''}"
+    else:
+        count = f"{len(page.tasks)} of {page.total:,} {page.filter}, {page.sort} order"
+    lines = [f"{count}. {reading.moment}, rev {reading.sight.own.space.rev}"]
+    for task in page.tasks:
+        lines.append(task_line(task, reading))
+        if details is not None:
+            lines += detail_lines(task, details[task.space_id, task.no], reading)
+    lines += notes_lines(page.notes)
     if page.cursor:
         lines.append(f"more: cursor={page.cursor}")
     return "\n".join(lines)
 
 
-def page_values(page: TaskPage, space: Space, now: datetime) -> dict[str, Any]:
+def page_values(page: TaskPage, reading: Reading, details: Mapping[Any, Details] | None = None) -> dict[str, Any]:
     """The same facts for programs."""
-    return _without_empty(
+    found = [
+        task_values(task, reading)
+        | (detail_values(task, details[task.space_id, task.no], reading) if details is not None else {})
+        for task in page.tasks
+    ]
+    return without_empty(
         {
-            **_moment(space, now),
+            **reading.values(),
             "total": page.total,
             "count": len(page.tasks),
             "filter": page.filter,
             "sort": page.sort,
             "cursor": page.cursor,
-            "tasks": [task_values(task) for task in page.tasks],
+            "tasks": found,
             "notes": list(page.notes),
         },
         keep=("rev", "total", "count", "tasks"),
     )
 
 
-def task_line(task: Task, today: date, ref: str = "") -> str:
+def task_line(task: Task, reading: Reading) -> str:
     """One task on one line."""
-    parts = [ref or task.ref]
+    return f"{' '.join([reading.ref(task), *_facts(task, reading)])} | {title_shown(task)}"
+
+
+def title_shown(task: Task) -> str:
+    """A title, cut where it is long, with its whole length."""
+    return task.title if len(task.title) <= TITLE_SHOWN else f"{task.title[:TITLE_SHOWN]}...[{len(task.title)}]"
+
+
+def due_shown(task: Task, reading: Reading) -> str:
+    """The due date with its weekday, and the zone if it has one of its own; empty without a date."""
+    if task.due_date is None:
+        return ""
+    day = echo(task.due_date, task.due_min, reading.today)
+    return f"{day} {task.due_tz}" if task.due_tz else day
+
+
+def place_shown(list_no: int, task: Task, reading: Reading) -> str:
+    """A list or section as `#List/Section`; nothing for the Inbox."""
+    path = reading.sight.area(task.space_id).names.path(list_no)
+    return f"#{'/'.join(map(quoted, path.split('/')))}" if path else ""
+
+
+def tags_shown(numbers: Iterable[int], task: Task, reading: Reading) -> list[str]:
+    """The tags as `@tag`."""
+    return [f"@{quoted(name)}" for name in reading.sight.area(task.space_id).names.tags(numbers)]
+
+
+def quoted(name: str) -> str:
+    """A name as it can stand between spaces."""
+    return f'"{name}"' if " " in name else name
+
+
+def in_quotes(text: str) -> str:
+    """Somebody's words among ours, on one line: nothing in them can end the quotes or pass for what we say."""
+    return json.dumps(text if len(text) <= TITLE_SHOWN else f"{text[:TITLE_SHOWN]}...", ensure_ascii=False)
+
+
+def _facts(task: Task, reading: Reading) -> Iterable[str]:
+    sight = reading.sight
+    if task.deleted_us is not None:
+        yield "trash"
     if task.status is not Status.OPEN:
-        parts.append(task.status.name.lower())
+        yield task.status.name.lower()
     if task.priority != NO_PRIORITY:
-        parts.append(f"p{task.priority}")
-    if task.due_date is not None:
-        parts.append(echo(task.due_date, task.due_min, today))
-    if task.due_tz:
-        parts.append(task.due_tz)
-    title = task.title if len(task.title) <= TITLE_SHOWN else f"{task.title[:TITLE_SHOWN]}...[{len(task.title)}]"
-    return f"{' '.join(parts)} | {title}"
+        yield f"p{task.priority}"
+    if due := due_shown(task, reading):
+        yield due
+    if task.repeat_text:
+        yield f"({task.repeat_text})"
+    if place := place_shown(task.list_no, task, reading):
+        yield place
+    yield from tags_shown(task.tags, task, reading)
+    if task.deadline:
+        yield f"!{_day(task.deadline, reading)}"
+    if task.start_date:
+        yield f">{_day(task.start_date, reading)}"
+    if task.parent_no is not None:
+        yield f"^{reading.parent(task)}"
+    if task.assignee:
+        yield f"~{sight.name_of(task.assignee) or 'me'}"
+    if task.blocked and task.is_open:
+        yield "blocked"
+    if author := sight.name_of(task.author):
+        yield f"by {author}:"
+    elif task.ext_src:
+        yield f"from {task.ext_src}:"
 
 
-def task_values(task: Task) -> dict[str, Any]:
+def _day(day: date, reading: Reading) -> str:
+    return f"{day:%m-%d}" if day.year == reading.today.year else day.isoformat()
+
+
+def task_values(task: Task, reading: Reading) -> dict[str, Any]:
     """One task for programs; what is default or empty is left out."""
-    return _without_empty(
+    sight = reading.sight
+    area = sight.area(task.space_id)
+    place, _, section = area.names.path(task.list_no).partition("/")
+    status = "" if task.status is Status.OPEN else task.status.name.lower()
+    return without_empty(
         {
-            "ref": task.ref,
+            "ref": reading.ref(task),
             "title": task.title,
-            "status": "" if task.status is Status.OPEN else task.status.name.lower(),
+            "status": "trash" if task.deleted_us is not None else status,
+            "list": place,
+            "section": section,
             "priority": "" if task.priority == NO_PRIORITY else f"p{task.priority}",
-            "due": due_text(task),
+            "due": due_value(task),
             "tz": task.due_tz,
-            "notes": task.notes,
+            "start": task.start_date and task.start_date.isoformat(),
+            "deadline": task.deadline and task.deadline.isoformat(),
+            "repeat": task.repeat_text,
+            "tags": area.names.tags(task.tags),
+            "parent": reading.parent(task),
+            "assignee": (sight.name_of(task.assignee) or "me") if task.assignee else "",
+            "blocked": task.blocked and task.is_open,
+            "done": _at(task.completed_us, reading),
+            "by": sight.name_of(task.author),
+            "from": task.ext_src,
             "version": task.rev,
         },
         keep=("title",),
     )
 
 
-def due_text(task: Task) -> str:
+def due_value(task: Task) -> str:
     """The local due date, with its time if it has one."""
     if task.due_date is None:
         return ""
@@ -87,48 +215,94 @@ def due_text(task: Task) -> str:
     return f"{task.due_date.isoformat()}T{task.due_min // 60:02d}:{task.due_min % 60:02d}"
 
 
-def receipt_text(receipt: Receipt) -> str:
-    """What a write did: the operation, its counts, a line per task, notes."""
-    answer = receipt.answer
-    counts = ", ".join(f"{count:,} {what}" for what, count in answer.counts.items())
-    if receipt.replayed:
-        at = datetime.fromtimestamp(receipt.at_us / 1_000_000, UTC).astimezone(receipt.space.zone)
-        head = f"replayed: op {receipt.op} was already done at {at:%H:%M}: {counts}"
-    elif receipt.call.dry_run:
-        head = f"dry run, nothing written: {counts}"
-    elif receipt.op is None:
-        head = "nothing to change"
-    else:
-        head = f"op {receipt.op}: {counts}"
-    return "\n".join([head, *answer.lines, *_notes(answer.notes)])
+def detail_lines(task: Task, details: Details, reading: Reading) -> list[str]:
+    """What stands below the line of a task that is shown in full."""
+    area = reading.sight.area(task.space_id)
+    lines = []
+    if task.notes:
+        lines += ["  notes:", *_indented(task.notes)]
+    if details.subtasks:
+        lines.append("  subtasks:")
+        lines += [f"    {task_line(child, reading)}" for child in details.subtasks]
+    for word, others in (("blocked by", details.blocked_by), ("blocks", details.blocks)):
+        if others:
+            lines.append(f"  {word}:")
+            lines += [f"    {task_line(other, reading)}" for other in others]
+    for name, value in fields_shown(task, reading):
+        lines.append(f"  {name}: {value}".replace("\n", "\n    "))
+    if task.estimate_min:
+        lines.append(f"  estimate: {duration(task.estimate_min)}")
+    if task.reminders:
+        lines.append(f"  reminders: {', '.join(reminder_shown(one, reading) for one in task.reminders)}")
+    if details.comments:
+        lines.append("  comments:")
+        for comment in details.comments:
+            by = reading.sight.name_of(comment.author) or "me"
+            at = reading.local(comment.created_us)
+            lines += [f"    {area.label(f'C{comment.no}')} {at:%Y-%m-%d %H:%M} {by}:", *_indented(comment.body, 6)]
+    created, updated = reading.local(task.created_us), reading.local(task.updated_us)
+    lines.append(f"  created {created:%Y-%m-%d %H:%M}, changed {updated:%Y-%m-%d %H:%M}, version: {task.rev}")
+    return lines
 
 
-def receipt_values(receipt: Receipt, now: datetime) -> dict[str, Any]:
-    """The same facts for programs."""
-    answer = receipt.answer
-    return _without_empty(
+def detail_values(task: Task, details: Details, reading: Reading) -> dict[str, Any]:
+    """The same for programs."""
+    sight = reading.sight
+    area = sight.area(task.space_id)
+    comments = [
         {
-            **_moment(receipt.space, now),
-            "op": receipt.op,
-            "tool": receipt.call.tool,
-            "counts": answer.counts,
-            "refs": [task["ref"] for task in answer.tasks],
-            "tasks": list(answer.tasks),
-            "notes": list(answer.notes),
-            "dry_run": receipt.call.dry_run,
-            "replayed": receipt.replayed,
+            "ref": area.label(f"C{comment.no}"),
+            "by": sight.name_of(comment.author) or "me",
+            "at": _at(comment.created_us, reading),
+            "body": comment.body,
+        }
+        for comment in details.comments
+    ]
+    return without_empty(
+        {
+            "notes": task.notes,
+            "comments": comments,
+            "subtasks": [task_values(child, reading) for child in details.subtasks],
+            "blocked_by": [sight.ref(other) for other in details.blocked_by],
+            "blocks": [sight.ref(other) for other in details.blocks],
+            "fields": dict(fields_shown(task, reading)),
+            "reminders": [reminder_shown(one, reading) for one in task.reminders],
+            "estimate_min": task.estimate_min,
+            "created": _at(task.created_us, reading),
+            "updated": _at(task.updated_us, reading),
         },
-        keep=("rev", "counts", "refs"),
+        keep=(),
     )
 
 
-def _moment(space: Space, now: datetime) -> dict[str, Any]:
-    return {"rev": space.rev, "now": now.astimezone(space.zone).isoformat(timespec="seconds"), "tz": space.tz}
+def reminder_shown(reminder: Reminder, reading: Reading) -> str:
+    """A reminder as it can be written."""
+    if reminder.at_us is not None:
+        return f"{reading.local(reminder.at_us):%Y-%m-%d %H:%M}"
+    return f"{duration(reminder.offset_min)} before" if reminder.offset_min else "at due"
 
 
-def _notes(notes: Sequence[str]) -> list[str]:
+def notes_lines(notes: Sequence[str]) -> list[str]:
+    """What the person should hear besides."""
     return [f"note: {note}" for note in notes]
 
 
-def _without_empty(values: dict[str, Any], keep: Sequence[str]) -> dict[str, Any]:
+def without_empty(values: dict[str, Any], keep: Sequence[str]) -> dict[str, Any]:
+    """The values without those that say nothing."""
     return {name: value for name, value in values.items() if name in keep or (value not in (None, "", [], {}, False))}
+
+
+def fields_shown(task: Task, reading: Reading) -> list[tuple[str, str]]:
+    """The custom fields by name, with their values as people read them."""
+    area = reading.sight.area(task.space_id)
+    known = [(area.names.get(int(number)), value) for number, value in task.fields.items()]
+    return [(field.name, shown(field, value)) for field, value in known if field is not None]
+
+
+def _indented(text: str, by: int = 4) -> list[str]:
+    cut = text if len(text) <= NOTES_SHOWN else f"{text[:NOTES_SHOWN]}... {len(text) - NOTES_SHOWN:,} characters more"
+    return [" " * by + line for line in cut.split("\n")]
+
+
+def _at(at_us: int | None, reading: Reading) -> str:
+    return "" if at_us is None else f"{reading.local(at_us):%Y-%m-%dT%H:%M}"

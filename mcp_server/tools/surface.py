@@ -1,7 +1,7 @@
 """How a function becomes a tool: its schema on the wire, its hints and scope, and errors in our own words."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 from unicodedata import category
 
@@ -10,10 +10,12 @@ from fastmcp.exceptions import ToolError, ValidationError
 from fastmcp.tools.base import ToolResult
 from fastmcp.tools.function_tool import FunctionTool
 from mcp import MCPError
-from mcp_types import ToolAnnotations
+from mcp_types import TextContent, ToolAnnotations
 from pydantic import ValidationError as PydanticValidationError
 
 from mcp_server.access import current_caller
+from mcp_server.tools.repair import repair
+from mcp_server.tools.wire import Face, face_of
 from shared.errors import Problem
 from shared.telemetry import REQUEST_ID, caller_mark
 from shared.tokens import SCOPES
@@ -21,13 +23,14 @@ from shared.tokens import SCOPES
 log = logging.getLogger(__name__)
 
 LIMIT_S: Final = 30.0
+LONG_S: Final = 120.0  # for what may work on 10,000 tasks
 
 
 class _Hints(Protocol):
     def __call__(self, title: str, *, repeatable: bool = False) -> ToolAnnotations: ...
 
 
-def _hints(*, read_only: bool, destructive: bool) -> _Hints:
+def _hints(*, read_only: bool, destructive: bool, outside: bool = False) -> _Hints:
     def make(title: str, *, repeatable: bool = False) -> ToolAnnotations:
         # Every hint is sent, because a missing one means the worst to a careful client.
         return ToolAnnotations(
@@ -35,7 +38,7 @@ def _hints(*, read_only: bool, destructive: bool) -> _Hints:
             read_only_hint=read_only,
             destructive_hint=destructive,
             idempotent_hint=read_only or repeatable,
-            open_world_hint=False,
+            open_world_hint=outside,
         )
 
     return make
@@ -44,11 +47,13 @@ def _hints(*, read_only: bool, destructive: bool) -> _Hints:
 reads: Final = _hints(read_only=True, destructive=False)
 adds: Final = _hints(read_only=False, destructive=False)
 changes: Final = _hints(read_only=False, destructive=True)
-removes: Final = changes
+reaches_others: Final = _hints(read_only=False, destructive=True, outside=True)
 
 
 class TaskTool(FunctionTool):
     """A tool whose every failure is a sentence of ours: what is wrong and how to mend it."""
+
+    limit_s: float = LIMIT_S
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         """Run the tool, and leave one line about it in the log: who, what, how it ended, and no word of the content."""
@@ -68,8 +73,9 @@ class TaskTool(FunctionTool):
     async def _run_spoken(self, arguments: dict[str, Any]) -> ToolResult:
         try:
             _require_storable(arguments, "the call")
-            with anyio.fail_after(LIMIT_S):
-                return await super().run(arguments)
+            repaired, readings = repair(self.parameters, self.name, arguments)
+            with anyio.fail_after(self.limit_s):
+                return _with_notes(await super().run(repaired), readings)
         except ValidationError as error:
             raise _spoken(_argument_problem(error.__cause__)) from None
         except (ToolError, MCPError):
@@ -90,30 +96,29 @@ class TaskTool(FunctionTool):
 def make_tool(
     function: Callable[..., Any],
     *,
-    title: str,
     hints: _Hints,
     scope: str,
     view: str,
-    parameters: Mapping[str, Any],
-    output: Mapping[str, str],
     repeatable: bool = False,
+    face: Face | None = None,
+    limit_s: float = LIMIT_S,
 ) -> TaskTool:
-    """The tool a function becomes. Its wire schema is written by hand beside it and costs a model no word too many;
-    its output schema names only the top level, all of it optional."""
+    """The tool a function becomes; what clients see of it stands in `wire.py` under its name, unless it is given."""
     if scope not in SCOPES:
         raise ValueError(f"{scope} is no scope")
+    seen = face or face_of(function.__name__)
     tool = TaskTool.from_function(
         function,
-        title=title,
-        annotations=hints(title, repeatable=repeatable),
-        output_schema={"type": "object", "properties": {name: {"type": kind} for name, kind in output.items()}},
+        title=seen.title,
+        description=seen.description,
+        annotations=hints(seen.title, repeatable=repeatable),
+        output_schema={"type": "object", "properties": {key: {"type": kind} for key, kind in seen.output.items()}},
         meta={"taskgate/scopes": [scope], "taskgate/view": view},
     )
     assert isinstance(tool, TaskTool)
-    known = set(tool.parameters["properties"])
-    if known != set(parameters["properties"]):
+    if set(tool.parameters["properties"]) != set(seen.parameters["properties"]):
         raise ValueError(f"{tool.name}: the wire schema and the function have other arguments")
-    return tool.model_copy(update={"parameters": dict(parameters)})
+    return tool.model_copy(update={"parameters": dict(seen.parameters), "limit_s": limit_s})
 
 
 def scope_of(tool: TaskTool) -> str:
@@ -123,16 +128,22 @@ def scope_of(tool: TaskTool) -> str:
     return scope
 
 
-def closed(properties: Mapping[str, Any], required: Iterable[str] = ()) -> dict[str, Any]:
-    """The schema of an object with exactly these keys."""
-    schema: dict[str, Any] = {"type": "object", "properties": dict(properties), "additionalProperties": False}
-    if names := list(required):
-        schema["required"] = names
-    return schema
+def _with_notes(result: ToolResult, notes: Sequence[str]) -> ToolResult:
+    """The result, and what was read into the arguments said at its end."""
+    if not notes:
+        return result
+    lines = "".join(f"\nnote: {note}" for note in notes)
+    [*before, last] = result.content
+    assert isinstance(last, TextContent)
+    values = dict(result.structured_content or {})
+    values["notes"] = [*values.get("notes", []), *notes]
+    content = [*before, TextContent(type="text", text=last.text + lines)]
+    return ToolResult(content=content, structured_content=values, meta=result.meta)
 
 
 def _spoken(problem: Problem) -> ToolError:
-    return ToolError(str(problem), log_level=logging.DEBUG)
+    # What is quoted may hold line breaks; on lines of its own it could pass for words of ours.
+    return ToolError(" ".join(str(problem).splitlines()), log_level=logging.DEBUG)
 
 
 def _problem_behind(error: BaseException | None) -> Problem | None:

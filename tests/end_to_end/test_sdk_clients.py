@@ -18,8 +18,9 @@ from gateway.migrations import SCHEMA as GATEWAY_SCHEMA
 from mcp_server.migrations import SCHEMA as MCP_SCHEMA
 from mcp_server.tasks.spaces import space_of
 from mcp_server.tasks.tables import tasks
-from mcp_server.tools.surface import TaskTool, closed, make_tool, removes
-from mcp_server.tools.tasks import task_tools
+from mcp_server.tools.offered import offered_tools
+from mcp_server.tools.surface import TaskTool, changes, make_tool
+from mcp_server.tools.wire import Face, closed
 from shared.migrate import upgrade
 from shared.tokens import SCOPES, IssuerProfile, restored
 from tests.end_to_end.clients import SDKS, Sdk, Unanswered
@@ -29,7 +30,7 @@ from tests.living import LEGACY, Databases, Living
 
 pytestmark = pytest.mark.anyio
 
-TOOLS: Final = ["tasks_find", "tasks_add", "tasks_complete", "empty_trash"]
+TOOLS: Final = [*(tool.name for tool in offered_tools()), "empty_trash"]
 INVALID_PARAMS: Final = -32602
 
 # Exit codes of the Inspector.
@@ -54,12 +55,10 @@ def empty_trash_tool() -> TaskTool:
 
     return make_tool(
         empty_trash,
-        title="Empty the trash",
-        hints=removes,
+        hints=changes,
         scope="tasks:delete",
         view="receipt",
-        parameters=closed({}),
-        output={},
+        face=Face("Empty the trash", "Delete for good what lies in the trash.", closed({}), {}),
     )
 
 
@@ -116,7 +115,7 @@ async def town(
     databases = Databases(mcp=f"sqlite:///{folder}/mcp.db", gateway=f"sqlite:///{folder}/gateway.db")
     await upgrade(MCP_SCHEMA, databases.mcp)
     await upgrade(GATEWAY_SCHEMA, databases.gateway)
-    living = Living(databases, tools=[*task_tools(), empty_trash_tool()])
+    living = Living(databases, tools=[*offered_tools(), empty_trash_tool()])
     async with dev_issuer([living.mcp_url]) as issuer:
         living.mcp_issuers = [IssuerProfile(issuer=issuer.url)]
         async with living:

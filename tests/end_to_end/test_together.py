@@ -13,8 +13,9 @@ from gateway.tables import chat_items
 from mcp_server.access import current_caller
 from mcp_server.tasks.spaces import space_of
 from mcp_server.tasks.tables import tasks
-from mcp_server.tools.surface import TaskTool, closed, make_tool, reads
-from mcp_server.tools.tasks import task_tools
+from mcp_server.tools.offered import offered_tools
+from mcp_server.tools.surface import TaskTool, make_tool, reads
+from mcp_server.tools.wire import Face, closed
 from shared.db import Database
 from shared.tokens import SCOPES, Caller, IssuerProfile, Signer, SigningKey
 from tests.living import Databases, Living, Said
@@ -103,16 +104,15 @@ class Hall:
             await self.open.wait()
             return ToolResult(content=[TextContent(type="text", text=caller.subject)], structured_content={})
 
-        return make_tool(
-            who_am_i, title="Who", hints=reads, scope="tasks:read", view="receipt", parameters=closed({}), output={}
-        )
+        face = Face("Who", "Who is calling.", closed({}), {})
+        return make_tool(who_am_i, hints=reads, scope="tasks:read", view="receipt", face=face)
 
 
 async def test_64_people_at_once_over_one_connection_are_64_people(databases: Databases) -> None:
     """Some of them leave in the middle of their call, and some are not signed in for long enough to make one."""
     stay, leave, late = ([f"{kind} {number}" for number in range(count)] for kind, count in KINDS.items())
     hall = Hall(len(stay))
-    async with Living(databases, model=ObedientModel(), tools=[*task_tools(), hall.tool()]) as living:
+    async with Living(databases, model=ObedientModel(), tools=[*offered_tools(), hall.tool()]) as living:
 
         async def asks(name: str) -> Said:
             lifetime_s = 1 if name in late else 600

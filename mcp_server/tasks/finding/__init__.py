@@ -1,0 +1,1 @@
+"""Reading tasks: pages in an order, details, and everything at a glance."""

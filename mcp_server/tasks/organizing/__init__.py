@@ -1,0 +1,1 @@
+"""What tasks are kept in, lists, tags, views and fields; and a person's settings."""

@@ -1,0 +1,19 @@
+"""The tools of a deployment, in the order in which clients see them."""
+
+from typing import Literal
+
+from mcp_server.tools.organize import organize_tools
+from mcp_server.tools.overview import overview_tools
+from mcp_server.tools.surface import TaskTool
+from mcp_server.tools.tasks import task_tools
+from mcp_server.tools.wire import CORE
+
+
+def offered_tools(profile: Literal["full", "core"] = "full") -> list[TaskTool]:
+    """All tools, or the few without which nobody can work. The list never depends on who asks."""
+    tools = [
+        *overview_tools(),
+        *task_tools(),
+        *organize_tools(),
+    ]
+    return [tool for tool in tools if profile == "full" or tool.name in CORE]

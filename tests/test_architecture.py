@@ -52,7 +52,7 @@ ORDER: Final = {
     ),
     "mcp_server.tasks": (
         "task", "words", "calendar", "tables", "positions", "spaces", "names", "sight", "rows", "refs", "cursors",
-        "schedule", "custom", "filtering", "writing", "finding", "organizing",
+        "schedule", "custom", "filtering", "writing", "finding", "organizing", "sharing",
     ),
     "mcp_server.tasks.calendar": (
         "times", "days", "dates", "periods", "rules", "occurrences", "rule_words", "repeat",
@@ -70,8 +70,12 @@ ORDER: Final = {
     "mcp_server.tasks.organizing": (
         "owned", "options", "floating", "settings", "views", "converting", "removing", "organizing",
     ),
+    "mcp_server.tasks.sharing": (
+        "people", "invitations", "sharing",
+    ),
     "mcp_server.tools": (
-        "wire", "synonyms", "repair", "surface", "render", "receipts", "overview", "tasks", "organize", "offered",
+        "wire", "synonyms", "repair", "surface", "render", "receipts", "overview", "tasks", "organize", "sharing",
+        "offered",
     ),
     "mcp_server": (
         "settings", "migrations", "service", "tasks", "access", "stepup", "tools", "app", "__main__",

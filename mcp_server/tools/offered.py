@@ -4,6 +4,7 @@ from typing import Literal
 
 from mcp_server.tools.organize import organize_tools
 from mcp_server.tools.overview import overview_tools
+from mcp_server.tools.sharing import sharing_tools
 from mcp_server.tools.surface import TaskTool
 from mcp_server.tools.tasks import task_tools
 from mcp_server.tools.wire import CORE
@@ -15,5 +16,6 @@ def offered_tools(profile: Literal["full", "core"] = "full") -> list[TaskTool]:
         *overview_tools(),
         *task_tools(),
         *organize_tools(),
+        *sharing_tools(),
     ]
     return [tool for tool in tools if profile == "full" or tool.name in CORE]

@@ -1,0 +1,1 @@
+"""Lists shared with other people."""

@@ -52,7 +52,7 @@ ORDER: Final = {
     ),
     "mcp_server.tasks": (
         "task", "words", "calendar", "tables", "positions", "spaces", "names", "sight", "rows", "refs", "cursors",
-        "schedule", "custom", "filtering", "writing", "finding", "organizing", "sharing",
+        "schedule", "custom", "filtering", "writing", "finding", "organizing", "sharing", "past",
     ),
     "mcp_server.tasks.calendar": (
         "times", "days", "dates", "periods", "rules", "occurrences", "rule_words", "repeat",
@@ -73,9 +73,12 @@ ORDER: Final = {
     "mcp_server.tasks.sharing": (
         "people", "invitations", "sharing",
     ),
+    "mcp_server.tasks.past": (
+        "merging", "conflicts", "fitting", "reverting_tasks", "reverting_names", "undoing", "history",
+    ),
     "mcp_server.tools": (
-        "wire", "synonyms", "repair", "surface", "render", "receipts", "overview", "tasks", "organize", "sharing",
-        "offered",
+        "wire", "synonyms", "repair", "surface", "render", "receipts", "telling", "overview", "tasks", "organize",
+        "journal", "sharing", "offered",
     ),
     "mcp_server": (
         "settings", "migrations", "service", "tasks", "access", "stepup", "tools", "app", "__main__",

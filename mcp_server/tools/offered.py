@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from mcp_server.tools.journal import journal_tools
 from mcp_server.tools.organize import organize_tools
 from mcp_server.tools.overview import overview_tools
 from mcp_server.tools.sharing import sharing_tools
@@ -16,6 +17,7 @@ def offered_tools(profile: Literal["full", "core"] = "full") -> list[TaskTool]:
         *overview_tools(),
         *task_tools(),
         *organize_tools(),
+        *journal_tools(),
         *sharing_tools(),
     ]
     return [tool for tool in tools if profile == "full" or tool.name in CORE]

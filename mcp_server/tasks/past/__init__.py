@@ -1,0 +1,1 @@
+"""What was done: the history of a space, and taking an operation back."""

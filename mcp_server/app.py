@@ -23,6 +23,7 @@ from mcp_server.tasks.spaces import row_policies
 from mcp_server.tasks.tables import revocations
 from mcp_server.tools.offered import offered_tools
 from mcp_server.tools.surface import TaskTool, scope_of
+from mcp_server.tools.transfer import export_template
 from shared import __version__
 from shared.asgi import Drain, InFlight, Probes, protected
 from shared.db import Database
@@ -105,6 +106,8 @@ def build_server(
     )
     for tool in tools:
         server.add_tool(tool)
+    if any(tool.name == "data_export" for tool in tools):
+        server.add_template(export_template())
     server.add_middleware(Guard(_scopes(tools)))
     low = server._mcp_server  # noqa: SLF001 (no public way yet; a test notices when it goes)
     low.cache_hints = CACHE_HINTS

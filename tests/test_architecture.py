@@ -52,7 +52,7 @@ ORDER: Final = {
     ),
     "mcp_server.tasks": (
         "task", "words", "calendar", "tables", "positions", "spaces", "names", "sight", "rows", "refs", "cursors",
-        "schedule", "custom", "filtering", "writing", "finding", "organizing", "sharing", "past",
+        "schedule", "custom", "filtering", "writing", "finding", "organizing", "sharing", "past", "transfer",
     ),
     "mcp_server.tasks.calendar": (
         "times", "days", "dates", "periods", "rules", "occurrences", "rule_words", "repeat",
@@ -76,9 +76,14 @@ ORDER: Final = {
     "mcp_server.tasks.past": (
         "merging", "conflicts", "fitting", "reverting_tasks", "reverting_names", "undoing", "history",
     ),
+    "mcp_server.tasks.transfer": (
+        "document", "faults", "columns", "table", "elements", "contentlines", "outline", "intake", "as_csv",
+        "as_todoist", "as_json", "as_ics", "as_markdown", "formats", "namesakes", "identity", "matching", "links",
+        "filling", "past", "exporting", "importing",
+    ),
     "mcp_server.tools": (
         "wire", "synonyms", "repair", "surface", "render", "receipts", "telling", "overview", "tasks", "organize",
-        "journal", "sharing", "offered",
+        "journal", "transfer", "sharing", "offered",
     ),
     "mcp_server": (
         "settings", "migrations", "service", "tasks", "access", "stepup", "tools", "app", "__main__",

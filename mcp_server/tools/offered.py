@@ -8,6 +8,7 @@ from mcp_server.tools.overview import overview_tools
 from mcp_server.tools.sharing import sharing_tools
 from mcp_server.tools.surface import TaskTool
 from mcp_server.tools.tasks import task_tools
+from mcp_server.tools.transfer import transfer_tools
 from mcp_server.tools.wire import CORE
 
 
@@ -18,6 +19,7 @@ def offered_tools(profile: Literal["full", "core"] = "full") -> list[TaskTool]:
         *task_tools(),
         *organize_tools(),
         *journal_tools(),
+        *transfer_tools(),
         *sharing_tools(),
     ]
     return [tool for tool in tools if profile == "full" or tool.name in CORE]

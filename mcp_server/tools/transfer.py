@@ -1,0 +1,233 @@
+"""Tasks as files: the tools for export and import, and the resource that holds what is too long for an answer."""
+
+import logging
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from itertools import islice
+from typing import Final, Literal, TypeVar
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+from fastmcp.exceptions import ResourceError
+from fastmcp.resources import ResourceContent, ResourceResult, ResourceTemplate
+from fastmcp.server.dependencies import get_context
+from fastmcp.tools.base import ToolResult
+from mcp_types import ContentBlock, ResourceLink, TextContent
+
+from mcp_server.access import EXPORT_SCOPE, EXPORTS, CallMeta, ReadTx, Resources, TheResources, ThisCall, current_caller
+from mcp_server.tasks.calendar.dates import shown
+from mcp_server.tasks.sight import Sight, read_sight
+from mcp_server.tasks.transfer import formats
+from mcp_server.tasks.transfer.document import Document
+from mcp_server.tasks.transfer.exporting import part_of, plan, read_document
+from mcp_server.tasks.transfer.importing import Imported, import_document
+from mcp_server.tasks.writing.bench import Progress
+from mcp_server.tasks.writing.journal import Answer, Op, write
+from mcp_server.tools.receipts import changed_words, reading_of, receipt_text, receipt_values, write_call
+from mcp_server.tools.render import Reading, notes_lines, task_line, title_shown, without_empty
+from mcp_server.tools.surface import LIMIT_S, LONG_S, TaskTool, adds, make_tool, reads
+from shared.db import Tx
+from shared.errors import Problem
+from shared.telemetry import caller_mark
+
+log = logging.getLogger(__name__)
+
+INLINE_BYTES: Final = 8_000
+INLINE_TASKS: Final = 100  # of more it is not even tried
+LINK_LIFETIME_US: Final = 3_600 * 1_000_000
+LINES: Final = 10
+FAULTS: Final = 200
+COLUMNS: Final = 50
+BACKLOG: Final = 100
+MIME_TYPES: Final = {
+    "json": "application/json",
+    "csv": "text/csv",
+    "ics": "text/calendar",
+    "markdown": "text/markdown",
+}
+
+T = TypeVar("T")
+Format = Literal["json", "csv", "ics", "markdown"]
+
+
+async def data_export(
+    format: Format = "json",  # noqa: A002 (the name on the wire)
+    filter: str = "",  # noqa: A002 (the name on the wire)
+    tx: Tx = ReadTx,
+    call: CallMeta = ThisCall,
+    resources: Resources = TheResources,
+) -> ToolResult:
+    """The file itself if it is short, else links to its parts."""
+    sight = await read_sight(tx, call.tz)
+    found = await plan(tx, sight, filter)
+    lines = [f"{found.total:,} tasks as {format}: {found.filter}"]
+    values = {**Reading(sight, tx.now).values(), "format": format, "count": found.total, "notes": list(found.notes)}
+    blocks: list[ContentBlock] = []
+    if found.total <= INLINE_TASKS:
+        text = formats.write(await read_document(tx, sight, filter, fully=format == "json"), format)
+        if len(text.encode()) <= INLINE_BYTES:
+            blocks.append(TextContent(type="text", text=text))
+            values["content"] = text
+    if not blocks:
+        sealed = resources.cursors.seal(_question(sight), [tx.now_us, format, filter, *found.ends])
+        values["uri"] = [f"{EXPORTS}{sealed}?part={part}" for part in range(1, len(found.ends) + 1)]
+        blocks += [
+            ResourceLink(type="resource_link", uri=uri, name=f"tasks, part {part}", mime_type=MIME_TYPES[format])
+            for part, uri in enumerate(values["uri"], start=1)
+        ]
+        lines.append(f"parts: {len(blocks)}, each a file of its own; read them as resources within an hour")
+    # At the end, because whoever has something to add to an answer adds it to the last text.
+    blocks.append(TextContent(type="text", text="\n".join([*lines, *notes_lines(found.notes)])))
+    return ToolResult(content=blocks, structured_content=without_empty(values, keep=("rev", "count")))
+
+
+async def data_import(
+    content: str,
+    format: Literal["auto", "json", "csv", "ics", "markdown", "todoist"] = "auto",  # noqa: A002 (the name on the wire)
+    list: str = "",  # noqa: A002 (the name on the wire)
+    dry_run: bool = True,
+    request_id: str = "",
+    call: CallMeta = ThisCall,
+    resources: Resources = TheResources,
+) -> ToolResult:
+    """Bring a file of tasks in, or show what that would do."""
+    # Before the transaction, and where it holds up nobody else.
+    document = await anyio.to_thread.run_sync(formats.read, content, format)
+    arguments = {"content": content, "format": format, "list": list}
+    asked = write_call("data_import", arguments, call, dry_run, request_id)
+    async with _reported() as progress, resources.database.begin(current_caller(), write=True) as tx:
+
+        async def work(op: Op) -> Answer:
+            return _answer(op, document, await import_document(op, document, list, progress), dry_run=dry_run)
+
+        receipt = await write(tx, asked, work)
+    reading = Reading(receipt.sight, tx.now)
+    values = {
+        **receipt_values(receipt, reading),
+        "format": document.format,
+        "mapping": {shown(name): column for name, column in _first(document.mapping.items())},
+        "unrecognised": [shown(name) for name in _first(document.unrecognised)],
+    }
+    return ToolResult(
+        content=[TextContent(type="text", text=receipt_text(receipt, reading))],
+        structured_content=without_empty(values, keep=("rev", "counts")),
+    )
+
+
+async def export_part(
+    sealed: str, part: str = "1", call: CallMeta = ThisCall, resources: Resources = TheResources
+) -> ResourceResult:
+    """One part of an export, with its tasks as they are now: for the person who asked for it, within an hour."""
+    caller = current_caller()
+    try:
+        if not caller.may(EXPORT_SCOPE):
+            raise Problem("forbidden", "insufficient scope", f"sign in with {EXPORT_SCOPE}")
+        with anyio.fail_after(LIMIT_S):
+            async with resources.database.begin(caller) as tx:
+                format_name, text = await _part(tx, await read_sight(tx, call.tz), sealed, part, resources)
+    except TimeoutError:
+        raise ResourceError("timeout: this took too long", log_level=logging.DEBUG) from None
+    except Problem as problem:
+        raise ResourceError(str(problem), log_level=logging.DEBUG) from None
+    log.info("export read", extra={"caller": caller_mark(caller.issuer, caller.subject)})
+    return ResourceResult([ResourceContent(text, mime_type=MIME_TYPES[format_name])])
+
+
+def transfer_tools() -> list[TaskTool]:
+    """The tools of this file, in the order in which clients see them."""
+    return [
+        make_tool(data_export, hints=reads, scope=EXPORT_SCOPE, view="receipt"),
+        make_tool(data_import, hints=adds, scope="tasks:write", view="receipt", repeatable=True, limit_s=LONG_S),
+    ]
+
+
+def export_template() -> ResourceTemplate:
+    """Where the parts of exports are read."""
+    return ResourceTemplate.from_function(
+        export_part,
+        EXPORTS + "{sealed}{?part}",
+        name="export",
+        title="Export",
+        description="A part of an export; data_export gives the address.",
+        mime_type="text/plain",
+    )
+
+
+async def _part(tx: Tx, sight: Sight, sealed: str, part: str, resources: Resources) -> tuple[str, str]:
+    issued_us, format_name, filter_text, *ends = resources.cursors.open(_question(sight), sealed)
+    bounds = part_of(ends, int(part)) if part.isascii() and part.isdigit() and len(part) < 6 else None
+    if bounds is None or tx.now_us - issued_us > LINK_LIFETIME_US:
+        raise Problem("bad_cursor", "this address leads nowhere any more", "export again")
+    document = await read_document(tx, sight, filter_text, bounds, fully=format_name == "json")
+    return format_name, formats.write(document, format_name)
+
+
+def _question(sight: Sight) -> str:
+    return f"export of {sight.own.space.id}"
+
+
+def _answer(op: Op, document: Document, imported: Imported, *, dry_run: bool) -> Answer:
+    """What an import did: the first tasks, how the file was read, and everything that was not understood."""
+    reading = reading_of(op)
+    if dry_run:  # its numbers would belong to other tasks tomorrow
+        added = (now for before, now in imported.changed if before is None)
+        reading = replace(reading, new={task.no: f"new{index}" for index, task in enumerate(added, start=1)})
+    lines = []
+    for before, now in imported.changed[:LINES]:
+        if before is None:
+            lines.append(task_line(now, reading))
+        else:
+            words = "; ".join(changed_words(before, now, reading))
+            lines.append(f"{reading.sight.ref(now)}: {words} | {title_shown(now)}")
+    if len(imported.changed) > LINES:
+        lines.append(f"... and {len(imported.changed) - LINES:,} more")
+    return Answer(dict(imported.counts), lines=lines, notes=_notes(document, imported))
+
+
+def _notes(document: Document, imported: Imported) -> Sequence[str]:
+    named = [f"{shown(name)} = {column}" for name, column in _first(document.mapping.items()) if name != column]
+    unrecognised = ", ".join(map(shown, _first(document.unrecognised)))
+    faults = [f"line {fault.line}: {fault.what}" for fault in imported.faults]
+    more = len(faults) - FAULTS
+    return [
+        *([f"read as {document.format}; {', '.join(named)}"] if named else [f"read as {document.format}"]),
+        *([f"not recognised: {unrecognised}"] if unrecognised else []),
+        *document.notes,
+        *faults[:FAULTS],
+        *([f"... and {more:,} more lines with faults; mend these first"] if more > 0 else []),
+    ]
+
+
+def _first(names: Iterable[T]) -> Iterable[T]:
+    """As many names of columns as anybody reads."""
+    return islice(names, COLUMNS)
+
+
+@asynccontextmanager
+async def _reported() -> AsyncGenerator[Progress]:
+    """Reports progress to the client from another task: the transaction must not wait for who reads slowly."""
+    context = get_context()
+    send, receive = anyio.create_memory_object_stream[tuple[int, int]](BACKLOG)
+
+    async def forward() -> None:
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the client has left
+            async for done, total in receive:
+                await context.report_progress(done, total)
+
+    async def report(done: int, total: int) -> None:
+        with suppress(anyio.WouldBlock):  # a client that is so far behind misses a step
+            send.send_nowait((done, total))
+        await anyio.lowlevel.checkpoint()
+
+    problem: Problem | None = None
+    async with receive, anyio.create_task_group() as group:
+        group.start_soon(forward)
+        with send:
+            try:
+                yield report
+            except Problem as raised:  # the group would wrap it up
+                problem = raised
+    if problem is not None:
+        raise problem

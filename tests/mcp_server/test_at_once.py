@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from mcp_types import CallToolResult
@@ -10,6 +11,7 @@ from sqlalchemy import func, select
 from mcp_server.tasks.tables import completions, ops
 from tests.living import Living, text_of
 from tests.mcp_server.invariants import faults
+from tests.mcp_server.past import client_called
 
 pytestmark = pytest.mark.anyio
 
@@ -128,6 +130,89 @@ async def test_a_task_is_deleted_while_another_becomes_its_subtask(living: Livin
             assert await ada.titles() == ["Child"]
         else:
             assert await ada.titles() == []
+    await assert_sound(living)
+
+
+async def test_the_same_request_id_of_two_programs_is_two_requests(living: Living) -> None:
+    async with client_called(living, "ada", "phone") as phone, client_called(living, "ada", "desk") as desk:
+        answers = await together(8, lambda n: (phone, desk)[n % 2].call("tasks_add", tasks=["Milk"], request_id="r"))
+        values = [answer.structured_content or {} for answer in answers]
+        assert sorted({answer["op"] for answer in values}) == [1, 2]
+        assert sum(not answer.get("replayed", False) for answer in values) == 2
+        assert await desk.titles() == ["Milk", "Milk"]
+    await assert_sound(living)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("tasks_edit", {"changes": [{"refs": ["T1"], "append_notes": "more", "comment": "so", "tags": ["new"]}]}),
+        ("tasks_edit", {"filter": "water", "changes": [{"append_notes": "more"}]}),
+        ("tasks_delete", {"refs": ["T1"]}),
+        ("organize", {"kind": "list", "action": "create", "name": "Work"}),
+        ("undo", {}),
+        ("data_import", {"content": "- [ ] Imported", "format": "markdown", "dry_run": False}),
+    ],
+)
+async def test_any_write_that_comes_ten_times_at_once_is_done_once(
+    living: Living, tool: str, arguments: dict[str, Any]
+) -> None:
+    async with living.client("ada") as ada:
+        await ada.values("tasks_add", tasks=[{"title": "Water", "due": "2030-01-01", "repeat": "every day"}])
+        answers = await together(10, lambda _: ada.call(tool, **arguments, request_id="r"))
+        assert not any(answer.is_error for answer in answers)
+        values = [answer.structured_content or {} for answer in answers]
+        assert {answer["op"] for answer in values} == {2}
+        assert sum(not answer.get("replayed", False) for answer in values) == 1
+        assert (await ada.values("overview"))["rev"] == 2
+    await assert_sound(living)
+
+
+async def test_a_tag_and_a_list_that_many_need_are_made_once(living: Living) -> None:
+    async with living.client("ada") as ada:
+        await ada.add("Begin")
+
+        async def call(number: int) -> CallToolResult:
+            if number % 2:
+                return await ada.call("organize", kind="list", action="create", name="Work")
+            return await ada.call("tasks_add", tasks=[{"title": f"Task {number}", "tags": ["home"]}])
+
+        assert not any(answer.is_error for answer in await together(12, call))
+        overview = await ada.values("overview")
+        assert overview["tags"] == [{"name": "home", "open": 6}]
+        assert [one["name"] for one in overview["lists"]] == ["Inbox", "Work"]
+    await assert_sound(living)
+
+
+@pytest.mark.parametrize("field", ["parent", "blocked_by"])
+async def test_of_two_writes_that_would_close_a_circle_one_is_done(living: Living, field: str) -> None:
+    async with living.client("ada") as ada:
+        await ada.add("One", "Two")
+
+        async def call(number: int) -> CallToolResult:
+            here, there = ("T1", "T2") if number else ("T2", "T1")
+            value = there if field == "parent" else [there]
+            return await ada.call("tasks_edit", changes=[{"refs": [here], field: value}])
+
+        [refused] = [text_of(answer) for answer in await together(2, call) if answer.is_error]
+        assert refused.startswith("cycle:")
+    await assert_sound(living)
+
+
+async def test_tasks_are_added_to_a_list_while_it_goes(living: Living) -> None:
+    async with living.client("ada") as ada:
+        for name in ("Work", "Home"):
+            await ada.values("organize", kind="list", action="create", name=name)
+
+        async def call(number: int) -> CallToolResult:
+            if number == 4:
+                return await ada.call("organize", kind="list", action="merge", name="Work", to="Home")
+            return await ada.call("tasks_add", tasks=[{"title": f"Task {number}", "list": "Work"}])
+
+        answers = await together(9, call)
+        refused = [text_of(answer) for answer in answers if answer.is_error]
+        assert all(text.startswith("unknown_list:") for text in refused)
+        assert len(await ada.titles("list:Home")) == len(await ada.titles("is:all")) == 8 - len(refused)
     await assert_sound(living)
 
 

@@ -283,9 +283,18 @@ async def test_an_odd_body_is_refused_and_never_a_fault_of_ours(living: Living, 
 
 
 ARGUMENTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "overview": {},
     "tasks_find": {},
     "tasks_add": {"tasks": [{"title": "Planted"}]},
+    "tasks_edit": {"changes": [{"refs": ["T1"], "notes": "planted"}]},
     "tasks_complete": {"refs": ["T1"]},
+    "tasks_delete": {"refs": ["T1"]},
+    "organize": {"kind": "list", "action": "create", "name": "Planted"},
+    "undo": {},
+    "history": {},
+    "data_export": {},
+    "data_import": {"content": "- [ ] Planted", "dry_run": False},
+    "share": {},
 }
 
 

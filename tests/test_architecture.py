@@ -44,9 +44,7 @@ ORDER: Final = {
         "errors", "settings", "telemetry", "tokens", "db", "revocations", "migrate", "service", "asgi", "readiness",
         "serve", "private", "development", "commands", "cli",
     ),
-    "shared.development": (
-        "children", "directory", "issuer", "run",
-    ),
+    "shared.development": ("children", "directory", "issuer", "run"),
     "shared.commands": (
         "outcome", "installed", "reach", "credentials", "key_file", "running", "databases", "tokens", "keys",
     ),
@@ -61,18 +59,14 @@ ORDER: Final = {
         "tree", "terms", "grammar", "expansion", "bounds", "custom_terms", "conditions", "filters",
     ),
     "mcp_server.tasks.writing": (
-        "images", "journal", "naming", "bench", "comments", "completions", "wishes", "relations", "wording",
-        "adding", "editing", "completing", "deleting",
+        "images", "journal", "naming", "bench", "comments", "completions", "wishes", "relations", "wording", "adding",
+        "editing", "completing", "deleting",
     ),
-    "mcp_server.tasks.finding": (
-        "orders", "find", "details", "overview",
-    ),
+    "mcp_server.tasks.finding": ("orders", "find", "details", "overview"),
     "mcp_server.tasks.organizing": (
         "owned", "options", "floating", "settings", "views", "converting", "removing", "organizing",
     ),
-    "mcp_server.tasks.sharing": (
-        "people", "invitations", "sharing",
-    ),
+    "mcp_server.tasks.sharing": ("people", "invitations", "sharing"),
     "mcp_server.tasks.past": (
         "merging", "conflicts", "fitting", "reverting_tasks", "reverting_names", "undoing", "history",
     ),
@@ -85,13 +79,11 @@ ORDER: Final = {
         "wire", "synonyms", "repair", "surface", "render", "receipts", "telling", "overview", "tasks", "organize",
         "journal", "transfer", "sharing", "offered",
     ),
-    "mcp_server": (
-        "settings", "migrations", "service", "tasks", "access", "stepup", "tools", "app", "__main__",
-    ),
+    "mcp_server": ("settings", "migrations", "service", "tasks", "access", "stepup", "tools", "app", "__main__"),
     "gateway": (
         "settings", "migrations", "service", "tables", "turn", "items", "store", "running", "connection", "toolbox",
-        "offline", "agent", "history", "chat", "sealing", "oidc", "sessions", "login", "assets", "endpoints", "app",
-        "__main__",
+        "offline", "agent", "history", "chat", "sealing", "oidc", "sessions", "login", "assets", "endpoints",
+        "app", "__main__",
     ),
 }  # fmt: skip
 

@@ -19,6 +19,7 @@ from mcp_server.tasks.writing.images import difference
 from mcp_server.tasks.writing.journal import Answer, Call, Op, Receipt
 from mcp_server.tools.render import (
     Reading,
+    cut,
     due_shown,
     fields_shown,
     in_quotes,
@@ -33,7 +34,9 @@ from mcp_server.tools.render import (
 )
 from shared.db import Tx
 
+SHOWN: Final = 100  # tasks with all that is known of them; the references are always complete
 DRY_LINES: Final = 20
+NOTES_SHOWN: Final = 500
 UNCHANGED: Final = "unchanged"
 
 Pair = tuple[Task, Task]
@@ -53,7 +56,7 @@ def answer_with_tasks(
         counts,
         lines=[task_line(task, reading) for task in tasks],
         refs=list(refs),
-        tasks=[task_values(task, reading) for task in tasks],
+        tasks=[task_values(task, reading) for task in tasks[:SHOWN]],
         notes=list(notes),
     )
 
@@ -67,11 +70,12 @@ def answer_with_changes(
 ) -> Answer:
     """An answer that shows what changed on each task; `also` is said of a task besides."""
     reading = reading_of(op)
-    lines, changes = [], []
+    lines: list[str] = []
+    changes: list[dict[str, Any]] = []
     for before, now in pairs:
         words = [*changed_words(before, now, reading), *filter(None, [(also or {}).get(now.no, "")])]
         lines.append(f"{reading.sight.ref(now)}: {'; '.join(words) or UNCHANGED} | {title_shown(now)}")
-        if before.rev != now.rev:  # not by values: somebody else's end may have unblocked it
+        if before.rev != now.rev and len(changes) < SHOWN:  # not by values: somebody else's end may have unblocked it
             was, is_now = changed_values(before, now, reading)
             changes.append({"ref": reading.sight.ref(now), "before": was, "after": is_now})
     tasks = [now for _, now in pairs]
@@ -79,7 +83,7 @@ def answer_with_changes(
         counts,
         lines=lines,
         refs=[reading.sight.ref(task) for task in tasks],
-        tasks=[task_values(task, reading) for task in tasks],
+        tasks=[task_values(task, reading) for task in tasks[:SHOWN]],
         changes=changes,
         notes=list(notes),
     )
@@ -120,7 +124,7 @@ def changed_values(before: Task, now: Task, reading: Reading) -> tuple[dict[str,
     """The changed fields as a program reads them, before and after."""
     old, new = task_values(before, reading), task_values(now, reading)
     if before.notes != now.notes:
-        old["notes"], new["notes"] = before.notes, now.notes
+        old["notes"], new["notes"] = cut(before.notes, NOTES_SHOWN), cut(now.notes, NOTES_SHOWN)
     if before.reminders != now.reminders:
         old["reminders"] = [reminder_shown(one, reading) for one in before.reminders]
         new["reminders"] = [reminder_shown(one, reading) for one in now.reminders]
@@ -175,13 +179,13 @@ def receipt_text(receipt: Receipt, reading: Reading) -> str:
         head = f"replayed: op {_label(receipt)} was already done at {at:%H:%M}: {counts}"
     elif receipt.call.dry_run:
         head = f"dry run, nothing written: {counts}"
-        if len(lines) > DRY_LINES:
-            lines = [*lines[:DRY_LINES], f"... and {len(lines) - DRY_LINES:,} more"]
     elif receipt.op is None:
         head = "nothing to change"
     else:
         head = f"op {_label(receipt)}: {counts}"
-    return "\n".join([head, *lines, *notes_lines(answer.notes)])
+    most = DRY_LINES if receipt.call.dry_run else SHOWN
+    more = [f"... and {len(lines) - most:,} more"] if len(lines) > most else []
+    return "\n".join([head, *lines[:most], *more, *notes_lines(answer.notes)])
 
 
 def receipt_values(receipt: Receipt, reading: Reading) -> dict[str, Any]:

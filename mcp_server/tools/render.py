@@ -19,6 +19,8 @@ from mcp_server.tasks.task import NO_PRIORITY, Reminder, Status, Task, TaskPage
 
 TITLE_SHOWN: Final = 160
 NOTES_SHOWN: Final = 2_000
+NEAR_SHOWN: Final = 50  # subtasks and others around a task
+COMMENTS_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +225,16 @@ def detail_lines(task: Task, details: Details, reading: Reading) -> list[str]:
         lines += ["  notes:", *_indented(task.notes)]
     if details.subtasks:
         lines.append("  subtasks:")
-        lines += [f"    {task_line(child, reading)}" for child in details.subtasks]
+        lines += [f"    {task_line(child, reading)}" for child in details.subtasks[:NEAR_SHOWN]]
+        if len(details.subtasks) > NEAR_SHOWN:
+            more = f'tasks_find(filter="under:{reading.ref(task)} is:all")'
+            lines.append(f"    ... and {len(details.subtasks) - NEAR_SHOWN:,} more: {more}")
     for word, others in (("blocked by", details.blocked_by), ("blocks", details.blocks)):
         if others:
             lines.append(f"  {word}:")
-            lines += [f"    {task_line(other, reading)}" for other in others]
+            lines += [f"    {task_line(other, reading)}" for other in others[:NEAR_SHOWN]]
+            if len(others) > NEAR_SHOWN:
+                lines.append(f"    ... and {len(others) - NEAR_SHOWN:,} more")
     for name, value in fields_shown(task, reading):
         lines.append(f"  {name}: {value}".replace("\n", "\n    "))
     if task.estimate_min:
@@ -236,7 +243,9 @@ def detail_lines(task: Task, details: Details, reading: Reading) -> list[str]:
         lines.append(f"  reminders: {', '.join(reminder_shown(one, reading) for one in task.reminders)}")
     if details.comments:
         lines.append("  comments:")
-        for comment in details.comments:
+        if len(details.comments) > COMMENTS_SHOWN:
+            lines.append(f"    {len(details.comments) - COMMENTS_SHOWN:,} earlier ones are in the history")
+        for comment in details.comments[-COMMENTS_SHOWN:]:
             by = reading.sight.name_of(comment.author) or "me"
             at = reading.local(comment.created_us)
             lines += [f"    {area.label(f'C{comment.no}')} {at:%Y-%m-%d %H:%M} {by}:", *_indented(comment.body, 6)]
@@ -256,13 +265,15 @@ def detail_values(task: Task, details: Details, reading: Reading) -> dict[str, A
             "at": _at(comment.created_us, reading),
             "body": comment.body,
         }
-        for comment in details.comments
+        for comment in details.comments[-COMMENTS_SHOWN:]
     ]
     return without_empty(
         {
             "notes": task.notes,
             "comments": comments,
-            "subtasks": [task_values(child, reading) for child in details.subtasks],
+            "comments_before": max(0, len(details.comments) - COMMENTS_SHOWN) or None,
+            "subtasks": [task_values(child, reading) for child in details.subtasks[:NEAR_SHOWN]],
+            "subtasks_more": max(0, len(details.subtasks) - NEAR_SHOWN) or None,
             "blocked_by": [sight.ref(other) for other in details.blocked_by],
             "blocks": [sight.ref(other) for other in details.blocks],
             "fields": dict(fields_shown(task, reading)),
@@ -287,6 +298,11 @@ def notes_lines(notes: Sequence[str]) -> list[str]:
     return [f"note: {note}" for note in notes]
 
 
+def cut(text: str, most: int) -> str:
+    """The beginning of a text, and how much of it is left."""
+    return text if len(text) <= most else f"{text[:most]}... {len(text) - most:,} characters more"
+
+
 def without_empty(values: dict[str, Any], keep: Sequence[str]) -> dict[str, Any]:
     """The values without those that say nothing."""
     return {name: value for name, value in values.items() if name in keep or (value not in (None, "", [], {}, False))}
@@ -300,8 +316,7 @@ def fields_shown(task: Task, reading: Reading) -> list[tuple[str, str]]:
 
 
 def _indented(text: str, by: int = 4) -> list[str]:
-    cut = text if len(text) <= NOTES_SHOWN else f"{text[:NOTES_SHOWN]}... {len(text) - NOTES_SHOWN:,} characters more"
-    return [" " * by + line for line in cut.split("\n")]
+    return [" " * by + line for line in cut(text, NOTES_SHOWN).split("\n")]
 
 
 def _at(at_us: int | None, reading: Reading) -> str:

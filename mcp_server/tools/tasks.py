@@ -9,7 +9,7 @@ from mcp_types import TextContent
 from pydantic import BaseModel, ConfigDict
 
 from mcp_server.access import CallMeta, ReadTx, Resources, TheResources, ThisCall, WriteTx
-from mcp_server.tasks.finding.details import read_details
+from mcp_server.tasks.finding.details import Details, read_details
 from mcp_server.tasks.finding.find import find, matching
 from mcp_server.tasks.refs import read_refs
 from mcp_server.tasks.sight import read_sight
@@ -18,7 +18,7 @@ from mcp_server.tasks.writing import adding, completing, deleting, editing
 from mcp_server.tasks.writing.journal import Answer, Op, write
 from mcp_server.tasks.writing.wishes import NewTask, TaskChange
 from mcp_server.tools.receipts import answer_with_changes, answer_with_tasks, next_line, result_of, write_call
-from mcp_server.tools.render import Reading, page_text, page_values
+from mcp_server.tools.render import Reading, detail_lines, page_text, page_values
 from mcp_server.tools.surface import TaskTool, adds, changes, make_tool, reads
 from shared.db import Tx
 from shared.errors import Problem
@@ -27,6 +27,7 @@ OUTCOMES: Final = {Status.OPEN: "reopened", Status.DONE: "completed", Status.CAN
 LINES: Final = 25
 FULL_LIMIT: Final = 50
 FULL: Final = 10
+ANSWER_LIMIT: Final = 100_000  # characters in all: what a model, and an event of a client, can take
 
 Priority = Literal["", "p1", "p2", "p3", "p4"]
 Sort = Literal["smart", "due", "priority", "created", "updated", "title", "manual", "relevance"]
@@ -96,19 +97,26 @@ async def tasks_find(
     if refs and (filter or cursor):
         raise Problem("bad_argument", "refs and filter exclude each other", "give one of them")
     full = detail == "full" or bool(refs)
+    reading = Reading(sight, tx.now)
+
+    async def page_of(most: int, notes: Sequence[str] = ()) -> tuple[ToolResult, int, int]:
+        page = await find(tx, sight, filter, sort=sort, full=full, limit=most, cursor=cursor, cursors=resources.cursors)
+        page = replace(page, notes=(*page.notes, *notes))
+        details = await read_details(tx, sight, page.tasks) if full else None
+        return *_shown(page, reading, details), len(page.tasks)
+
     if refs:
         adding.require_batch(len(refs), "refs")
         tasks = await read_refs(tx, sight, refs, trash=True)
         page = TaskPage(tasks, len(tasks), "", "as named", "")
-    else:
-        most = min(limit or FULL, FULL_LIMIT) if full else limit or LINES
-        page = await find(tx, sight, filter, sort=sort, full=full, limit=most, cursor=cursor, cursors=resources.cursors)
-    details = await read_details(tx, sight, page.tasks) if full else None
-    reading = Reading(sight, tx.now)
-    return ToolResult(
-        content=[TextContent(type="text", text=page_text(page, reading, details))],
-        structured_content=page_values(page, reading, details),
-    )
+        result, fitting = _shown(page, reading, await read_details(tx, sight, tasks))
+        if fitting < len(tasks):
+            raise Problem("too_many", "these tasks are too long for one answer", f"at most {fitting} of them at once")
+        return result
+    result, fitting, count = await page_of(min(limit or FULL, FULL_LIMIT) if full else limit or LINES)
+    if fitting < count:
+        result, _, _ = await page_of(fitting, [f"{fitting} tasks fill one answer; more with the cursor"])
+    return result
 
 
 async def tasks_add(
@@ -256,6 +264,21 @@ def task_tools() -> list[TaskTool]:
         make_tool(tasks_complete, hints=adds, scope="tasks:write", view="receipt"),
         make_tool(tasks_delete, hints=changes, scope="tasks:delete", view="receipt", repeatable=True),
     ]
+
+
+def _shown(page: TaskPage, reading: Reading, details: Mapping[Any, Details] | None) -> tuple[ToolResult, int]:
+    """A page as it is sent, and how many of its tasks one answer can hold."""
+    text = page_text(page, reading, details)
+    values = page_values(page, reading, details)
+    result = ToolResult(content=[TextContent(type="text", text=text)], structured_content=values)
+    size, fitting = 0, 0
+    for task, value in zip(page.tasks, values["tasks"], strict=True):
+        lines = detail_lines(task, details[task.space_id, task.no], reading) if details is not None else []
+        size += sum(map(len, lines)) + len(str(value))
+        if size > ANSWER_LIMIT and fitting:
+            break
+        fitting += 1
+    return result, fitting
 
 
 def _counted(what: str, changed: int, total: int) -> dict[str, int]:

@@ -48,7 +48,7 @@ async def _faults(tx: Tx, sight: Sight) -> Any:
             yield f"T{task.no} is due at another moment than its date says"
         if row.search != search_text(task.title, task.notes):
             yield f"T{task.no} is searched by an old text"
-    for fault in _circles(by_no):
+    for fault in (*_circles(by_no), *_shared_places(everything)):
         yield fault
     alarms = await tx.all(select(reminders).where(reminders.c.space_id == space.id))
     for alarm in alarms:
@@ -77,6 +77,14 @@ def _of_task(task: Task, by_no: Mapping[int, Task], names: Mapping[int, Any]) ->
     parent = by_no.get(task.parent_no) if task.parent_no is not None else None
     if parent is not None and task.deleted_us is None and parent.list_no != task.list_no:
         yield "lies in another list than its parent"
+
+
+def _shared_places(everything: Iterable[Task]) -> Iterator[str]:
+    """Whichever list tasks come into, each has a place of its own there."""
+    first: dict[str, int] = {}
+    for task in everything:
+        if first.setdefault(task.position, task.no) != task.no:
+            yield f"T{task.no} has the same place as T{first[task.position]}"
 
 
 def _circles(by_no: Mapping[int, Task]) -> Iterator[str]:
@@ -115,6 +123,9 @@ async def _of_journal(tx: Tx, space_id: str, by_no: Mapping[int, Task], names: M
     done = await tx.all(select(completions.c.no).where(completions.c.space_id == space_id))
     if max([0, *by_no, *names, *(one.no for one in done)]) >= row.next_no:
         yield "a number would be used twice"
+    for task in by_no.values():
+        if task.rev not in range(1, row.rev + 1):
+            yield f"T{task.no} has a version that no operation has"
     replayed: dict[int, Task] = {}
     recorded = await tx.all(
         select(changes.c.no, changes.c.before, changes.c.after)

@@ -1,10 +1,11 @@
 """Finding and opening tasks, as a client meets it: pages, references, everything about a task, and the overview."""
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.living import Living, ToolClient
+from tests.living import Living, ToolClient, text_of
 
 pytestmark = pytest.mark.anyio
 
@@ -180,3 +181,46 @@ async def test_a_long_overview_names_the_first_and_counts_the_others(living: Liv
         assert '... and 3 more: tasks_find(filter="due:<=' in text
         assert "+10 more" not in await ada.text("overview", show="all")
         assert len((await ada.values("overview", show="all"))["tags"]) == 50
+
+
+async def test_long_tasks_fill_several_answers_and_that_is_said(living: Living) -> None:
+    async with living.client("ada") as ada:
+        refs = await ada.add(*(f"Task {number}" for number in range(20)))
+        await ada.values("tasks_edit", changes=[{"refs": refs, "notes": "long words " * 1_800}])
+        seen: list[str] = []
+        cursor = ""
+        while True:
+            page = await ada.values("tasks_find", detail="full", limit=20, cursor=cursor)
+            seen += [task["ref"] for task in page["tasks"]]
+            assert len(json.dumps(page)) < 200_000
+            cursor = page.get("cursor", "")
+            if not cursor:
+                break
+            assert f"{page['count']} tasks fill one answer; more with the cursor" in page["notes"]
+        assert seen == refs
+        assert (await ada.text("tasks_find", refs=refs)).startswith("too_many: these tasks are too long for one answer")
+
+
+async def test_much_around_a_task_is_shown_in_part_and_that_is_said(living: Living) -> None:
+    async with living.client("ada") as ada:
+        await ada.add("Parent")
+        await ada.values("tasks_add", tasks=[{"title": f"Child {number}", "parent": "T1"} for number in range(80)])
+        for number in range(25):
+            await ada.values("tasks_edit", changes=[{"refs": ["T1"], "comment": f"Comment {number}"}])
+        text = await ada.text("tasks_find", refs=["T1"])
+        assert '... and 30 more: tasks_find(filter="under:T1 is:all")' in text
+        assert "5 earlier ones are in the history" in text
+        [task] = (await ada.values("tasks_find", refs=["T1"]))["tasks"]
+        assert (len(task["subtasks"]), task["subtasks_more"]) == (50, 30)
+        assert [comment["body"] for comment in task["comments"]] == [f"Comment {number}" for number in range(5, 25)]
+        assert task["comments_before"] == 5
+
+
+async def test_a_receipt_names_every_task_and_shows_the_first_hundred(living: Living) -> None:
+    async with living.client("ada") as ada:
+        tasks = [{"title": f"Task {number}", "subtasks": ["one", "two"]} for number in range(60)]
+        added = await ada.call("tasks_add", tasks=tasks)
+        assert added.structured_content is not None
+        assert len(added.structured_content["refs"]) == 180
+        assert len(added.structured_content["tasks"]) == 100
+        assert text_of(added).endswith("\n... and 80 more")

@@ -294,8 +294,8 @@ def reminder_shown(reminder: Reminder, reading: Reading) -> str:
 
 
 def notes_lines(notes: Sequence[str]) -> list[str]:
-    """What the person should hear besides."""
-    return [f"note: {note}" for note in notes]
+    """What the person should hear besides, each on one line."""
+    return [f"note: {' '.join(note.splitlines())}" for note in notes]
 
 
 def cut(text: str, most: int) -> str:

@@ -127,19 +127,22 @@ async def test_a_repeating_task_goes_on_to_its_next_date_with_what_hangs_on_it(l
             "deadline": "2030-01-07",
             "repeat": "every 2 weeks",
             "remind": ["1h before"],
-            "subtasks": ["Roses", "Grass"],
+            "subtasks": ["Roses", "Grass", "Weeds"],
         }
         await ada.values("tasks_add", tasks=[task])
-        await ada.values("tasks_complete", refs=["Roses"])
+        await ada.values("tasks_complete", refs=["Roses", "Weeds"])
+        await ada.values("tasks_delete", refs=["Weeds"])
         assert await ada.text("tasks_complete", refs=["Water"]) == (
-            "op 3: 1 completed\nT1 completed -> Sat 2030-01-19 09:00 (every 2 weeks) | Water"
+            "op 4: 1 completed\nT1 completed -> Sat 2030-01-19 09:00 (every 2 weeks) | Water"
         )
         after = await opened(ada, "Water")
         assert (after["due"], after["start"], after["deadline"]) == ("2030-01-19T09:00", "2030-01-18", "2030-01-21")
         assert after["reminders"] == ["1h before"]
         assert sorted(await ada.titles()) == ["Grass", "Roses", "Water"]
         assert sorted(await ada.titles("done:today")) == ["Roses", "Water"]
-        assert await ends(living) == [("", "done"), ("2030-01-05", "done")]
+        assert await ends(living) == [("", "done"), ("", "done"), ("2030-01-05", "done")]
+        await ada.values("tasks_delete", refs=["Weeds"], restore=True)
+        assert await ada.titles("is:done") == ["Weeds"]
 
 
 async def test_a_moved_date_moves_one_occurrence_only(living: Living) -> None:

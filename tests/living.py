@@ -209,7 +209,7 @@ class Living:
         )
         stack = self.mcp.stack
         http = await stack.enter_async_context(web())
-        self.mcp_database = Database(self.databases.mcp, pool_size=5, scope=row_policies)
+        self.mcp_database = Database(self.databases.mcp, pool_size=10, scope=row_policies)
         stack.push_async_callback(self.mcp_database.close)
         issuers = await with_known_keys(settings.issuers, http)
         verifier = build_verifier(issuers, self.mcp_url, http, self.mcp_revocations)
@@ -230,7 +230,7 @@ class Living:
         )
         stack = self.gateway.stack
         http = await stack.enter_async_context(web())
-        database = Database(self.databases.gateway, pool_size=5)
+        database = Database(self.databases.gateway, pool_size=10)
         stack.push_async_callback(database.close)
         self.connection = await stack.enter_async_context(Connection(self.mcp_url))
         issuers = await with_known_keys(settings.issuers, http)

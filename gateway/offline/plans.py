@@ -49,12 +49,13 @@ IN_PLAIN_WORDS: Final = {
 UNEXPLAINED: Final = "That did not work, and I was not told why."
 
 _NOTES: Final = re.compile(r"(?:<(PAGE_CONTEXT|QUOTE|NOTE|SHOWN)>[^<]*</\1>\s*)+")
-_LISTED: Final = re.compile(r"^(?:-|\d+\.) \*\*(T\d+)\*\* (.*)$", re.MULTILINE)
-_SUCCESS: Final = re.compile(r"op \d+: |replayed: |nothing to change|[\d,]+ (?:of [\d,]+ |tasks\b)")
+_REF: Final = r"(?:[^\s:|*]+:)?T\d+"  # in somebody else's list with the person's name for him
+_LISTED: Final = re.compile(rf"^(?:-|\d+\.) \*\*({_REF})\*\* (.*)$", re.MULTILINE)
+_SUCCESS: Final = re.compile(r"op (?:\S+:)?\d+: |replayed: |nothing to change|[\d,]+ (?:of [\d,]+ |tasks?\b)")
 _TOTAL: Final = re.compile(r"[\d,]+ of ([\d,]+) ")
 _ERROR: Final = re.compile(r"(?P<code>[a-z_]+): (?P<what>.+?)(?: Fix: .*)?", re.DOTALL)
 _PLACE: Final = re.compile(r"tasks\[(?P<index>\d{1,3})\](?:: )?")
-_LINE: Final = re.compile(r"(?P<ref>T\d+)(?P<facts>(?: [^ |]\S*)*)(?: \| (?P<title>.*))?")
+_LINE: Final = re.compile(rf"(?P<ref>{_REF})(?P<facts>(?: [^ |]\S*)*)(?: \| (?P<title>.*))?")
 _FACT: Final = re.compile(r"done|cancelled|trash|p[1-4]")
 _MARKUP: Final = re.compile(r"[\\`*_\[\]<>&~|$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")

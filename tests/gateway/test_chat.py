@@ -27,6 +27,21 @@ async def test_a_conversation_begins_with_its_thread_then_the_question_then_the_
         assert said.of("stream_options")[0]["stream_options"] == {"allow_cancel": True}
 
 
+async def test_the_model_without_a_key_understands_what_the_tools_really_say(living: Living) -> None:
+    async with living.chat("ada") as ada, living.client("ada") as client, living.client("bob") as bob:
+        thread = (await ada.say("add Water the plants tomorrow 9am")).thread_id
+        assert (await ada.say("show T1", thread)).text.startswith("Here it is:")
+        assert (await ada.say("done with plants", thread)).text.startswith("Well done!")
+        await bob.values("organize", kind="list", action="create", name="Team")
+        await bob.values("tasks_add", tasks=[{"title": "Paint the fence", "list": "Team"}])
+        invited = await bob.text("share", action="invite", list="Team", who="ada", role="edit")
+        [code] = [line.removeprefix("code: ") for line in invited.split("\n") if line.startswith("code: ")]
+        await client.values("share", action="accept", code=code, who="bob")
+        assert "**bob:T2** Paint the fence" in (await ada.say("what is open?", thread)).text
+        assert (await ada.say("done with fence", thread)).text.startswith("Well done!")
+        assert await bob.titles("is:done") == ["Paint the fence"]
+
+
 async def test_every_time_on_the_wire_is_utc(living: Living) -> None:
     async with living.chat("ada") as ada:
         said = await ada.say("hello")

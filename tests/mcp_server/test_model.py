@@ -189,8 +189,12 @@ class Running:
                 if ref in refs:
                     expected = [one for one in expected if one != ref]
                     above = where.removeprefix("after ")
-                    at = {"top": 0, "bottom": len(expected)}.get(where)
-                    expected.insert(expected.index(above) + 1 if at is None else at, ref)
+                    if where == "top":
+                        expected.insert(0, ref)
+                    elif where == "bottom":
+                        expected.append(ref)
+                    elif above in expected:  # it may have come into this list by the same call
+                        expected.insert(expected.index(above) + 1, ref)
             assert [ref for ref in refs if ref in expected] == expected, (call, place)
         self.order = found
 

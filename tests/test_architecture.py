@@ -79,7 +79,9 @@ ORDER: Final = {
         "wire", "synonyms", "repair", "surface", "render", "receipts", "telling", "overview", "tasks", "organize",
         "journal", "transfer", "sharing", "offered",
     ),
-    "mcp_server": ("settings", "migrations", "service", "tasks", "access", "stepup", "tools", "app", "__main__"),
+    "mcp_server": (
+        "settings", "migrations", "service", "tasks", "access", "stepup", "tools", "app", "__main__",
+    ),
     "gateway": (
         "settings", "migrations", "service", "tables", "turn", "items", "store", "running", "connection", "toolbox",
         "offline", "agent", "history", "chat", "sealing", "oidc", "sessions", "login", "assets", "endpoints",

@@ -199,14 +199,15 @@ class Database:
             return bool(found.scalar())
 
     @asynccontextmanager
-    async def begin(self, caller: Caller, *, write: bool = False) -> AsyncGenerator[Tx]:
+    async def begin(self, caller: Caller, *, write: bool = False, steady: bool = False) -> AsyncGenerator[Tx]:
         """One transaction as this caller: committed at the end of the block, rolled back when the block raises.
 
         Say `write` when the block will write. On SQLite such blocks queue here, because a transaction that reads first
         and writes later fails at once when another one has written in between, whatever the busy timeout says.
+        Say `steady` when all statements of a block that only reads must see the same moment.
         """
         if not (write and self._on_sqlite):
-            async with self._transaction(caller, write) as tx:
+            async with self._transaction(caller, write, steady) as tx:
                 yield tx
             return
         try:
@@ -221,12 +222,14 @@ class Database:
             self._writer.release()
 
     @asynccontextmanager
-    async def _transaction(self, caller: Caller, write: bool) -> AsyncGenerator[Tx]:
+    async def _transaction(self, caller: Caller, write: bool, steady: bool = False) -> AsyncGenerator[Tx]:
         saving = False
         try:
             async with self._connection() as connection:
                 if write and self._on_sqlite:
                     await connection.execution_options(taskgate_write=True)
+                if steady and not self._on_sqlite:  # a file's readers see one moment anyway
+                    await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 async with _to_the_end(connection.begin()):
                     if self._scope is not None and not self._on_sqlite:
                         scope = self._scope(caller)

@@ -96,6 +96,33 @@ async def test_a_cancelled_transaction_leaves_nothing_and_frees_its_connection(c
     await database.close()
 
 
+async def test_all_statements_of_a_steady_transaction_see_the_same_moment(counter_url: str) -> None:
+    database = Database(counter_url, pool_size=2)
+    async with database.begin(ADA, steady=True) as tx:
+        before = await tx.all(select(counters.c.n))
+        async with database.begin(ADA, write=True) as other:
+            await step(other)
+        assert await tx.all(select(counters.c.n)) == before
+    assert await count(database) == 1
+    await database.close()
+
+
+async def test_a_connection_that_was_steady_can_write_again_and_sees_what_others_write(counter_url: str) -> None:
+    database, elsewhere = Database(counter_url, pool_size=1), Database(counter_url, pool_size=1)
+    async with database.begin(ADA, steady=True) as tx:
+        await tx.all(select(counters.c.n))
+    async with database.begin(ADA, write=True) as tx:
+        await step(tx)
+    if not database.on_sqlite:  # where every transaction is steady
+        async with database.begin(ADA) as tx:
+            before = await tx.all(select(counters.c.n))
+            async with elsewhere.begin(ADA, write=True) as other:
+                await step(other)
+            assert await tx.all(select(counters.c.n)) != before
+    await database.close()
+    await elsewhere.close()
+
+
 async def test_one_transaction_has_one_clock(counter_url: str) -> None:
     database = Database(counter_url)
     async with database.begin(ADA) as tx:

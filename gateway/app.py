@@ -29,7 +29,7 @@ from shared.db import Database, clock
 from shared.migrate import require_schema
 from shared.readiness import checks
 from shared.revocations import RevocationList
-from shared.serve import serve
+from shared.serve import serve, settle
 from shared.telemetry import configure_logs
 from shared.tokens import Signer, Verifier, build_verifier, with_known_keys
 
@@ -112,6 +112,7 @@ async def run(settings: GatewaySettings, fd: int | None) -> None:
         model_name, model = await choose_model(settings)
         log.info("model chosen", extra={"model": model_name})
         drain, running = Drain(), Running()
+        settle()
         await serve(
             create_app(settings, database, verifier, connection, model, model_name, drain, running, issuer),
             bind=settings.bind,

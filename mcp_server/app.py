@@ -31,7 +31,7 @@ from shared.errors import Problem
 from shared.migrate import require_schema
 from shared.readiness import checks
 from shared.revocations import RevocationList
-from shared.serve import serve
+from shared.serve import serve, settle
 from shared.telemetry import configure_logs
 from shared.tokens import Verifier, build_verifier, with_known_keys
 
@@ -131,6 +131,7 @@ async def run(settings: McpSettings, fd: int | None) -> None:
         verifier = build_verifier(issuers, settings.mcp_url, http, revoked)
         drain = Drain()
         app = InFlight(create_app(settings, database, verifier, drain))
+        settle()
         await serve(
             app,
             bind=settings.bind,

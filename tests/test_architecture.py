@@ -1,6 +1,7 @@
 """The import rules. They are printed in docs/architecture.md from the constants below, so the page cannot go stale."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ FORBIDDEN: Final = {
     "shared": ("mcp_server", "gateway", "fastmcp", "mcp", "mcp_types", "agents", "chatkit", "openai"),
     "mcp_server": ("gateway", "agents", "chatkit", "openai"),
     "mcp_server.tasks": ("fastmcp", "mcp", "mcp_types", "starlette"),
+    "mcp_server.snapshot": ("fastmcp", "mcp", "mcp_types", "starlette"),
     "gateway": ("mcp_server", "fastmcp"),
 }
 
@@ -25,6 +27,7 @@ OWNERS: Final = {
     "jwt": ("shared.tokens",),
     "os.environ": ("shared.settings",),
     "create_async_engine": ("shared.db",),
+    "ctypes": ("mcp_server.snapshot.running.jail",),
     "alembic": ("shared.migrate", "mcp_server.migrations", "gateway.migrations"),
     "agents": (
         "gateway.agent",
@@ -37,6 +40,12 @@ OWNERS: Final = {
     ),
     "chatkit.widgets": (),
 }
+
+# What is loaded into the processes in which people's SQL runs.
+BESIDE_SQL: Final = (
+    "mcp_server.snapshot.schema",
+    *(f"mcp_server.snapshot.running.{name}" for name in ("fence", "jail", "frames", "worker")),
+)
 
 # Imports inside a package flow one way: a module may import those that stand before it.
 ORDER: Final = {
@@ -75,12 +84,14 @@ ORDER: Final = {
         "as_todoist", "as_json", "as_ics", "as_markdown", "formats", "namesakes", "identity", "matching", "links",
         "filling", "past", "exporting", "importing",
     ),
+    "mcp_server.snapshot": ("schema", "version", "copying"),
+    "mcp_server.snapshot.copying": ("clocks", "reading", "past", "staging", "building"),
     "mcp_server.tools": (
         "wire", "synonyms", "repair", "surface", "render", "receipts", "telling", "overview", "tasks", "organize",
         "journal", "transfer", "sharing", "offered",
     ),
     "mcp_server": (
-        "settings", "migrations", "service", "tasks", "access", "stepup", "tools", "app", "__main__",
+        "settings", "migrations", "service", "tasks", "snapshot", "access", "stepup", "tools", "app", "__main__",
     ),
     "gateway": (
         "settings", "migrations", "service", "tables", "turn", "items", "store", "running", "connection", "toolbox",
@@ -145,6 +156,19 @@ def test_every_sharp_tool_has_one_owner() -> None:
         if not any(within(name, owner) for owner in owners)
         for found in imported(tree)
         if within(found, tool) or found.endswith(f".{tool}")
+    ]
+    assert not broken
+
+
+def test_what_runs_beside_peoples_sql_stands_on_the_standard_library_alone() -> None:
+    """It is started without site packages, so that there is nothing else to load."""
+    loaded = {*BESIDE_SQL, "mcp_server", "mcp_server.snapshot", "mcp_server.snapshot.running"}
+    broken = [
+        f"{name} imports {found}"
+        for name, tree in modules()
+        if name in loaded
+        for found in imported(tree)
+        if found.split(".")[0] not in sys.stdlib_module_names and not any(within(found, place) for place in BESIDE_SQL)
     ]
     assert not broken
 

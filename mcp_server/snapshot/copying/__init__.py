@@ -1,0 +1,1 @@
+"""From the rows of one person to the bytes of a private database."""

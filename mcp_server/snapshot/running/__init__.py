@@ -1,0 +1,1 @@
+"""The locked processes in which SQL runs, and whose turn it is."""

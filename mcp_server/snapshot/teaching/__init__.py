@@ -1,0 +1,1 @@
+"""Refusals of SQL in words that say what to write instead."""

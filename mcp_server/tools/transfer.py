@@ -130,7 +130,9 @@ async def export_part(
     except TimeoutError:
         raise ResourceError("timeout: this took too long", log_level=logging.DEBUG) from None
     except Problem as problem:
-        raise ResourceError(str(problem), log_level=logging.DEBUG) from None
+        # Whoever reads an address knows nothing of cursors.
+        said = _gone() if problem.code == "bad_cursor" else problem
+        raise ResourceError(str(said), log_level=logging.DEBUG) from None
     log.info("export read", extra={"caller": caller_mark(caller.issuer, caller.subject)})
     return ResourceResult([ResourceContent(text, mime_type=MIME_TYPES[format_name])])
 
@@ -159,9 +161,13 @@ async def _part(tx: Tx, sight: Sight, sealed: str, part: str, resources: Resourc
     issued_us, format_name, filter_text, *ends = resources.cursors.open(_question(sight), sealed)
     bounds = part_of(ends, int(part)) if part.isascii() and part.isdigit() and len(part) < 6 else None
     if bounds is None or tx.now_us - issued_us > LINK_LIFETIME_US:
-        raise Problem("bad_cursor", "this address leads nowhere any more", "export again")
+        raise _gone()
     document = await read_document(tx, sight, filter_text, bounds, fully=format_name == "json")
     return format_name, formats.write(document, format_name)
+
+
+def _gone() -> Problem:
+    return Problem("bad_cursor", "this address leads nowhere any more", "export again")
 
 
 def _question(sight: Sight) -> str:

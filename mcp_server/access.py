@@ -23,6 +23,7 @@ from starlette.middleware import Middleware as AsgiLayer
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mcp_server.snapshot.queries import Queries
 from mcp_server.tasks.calendar.dates import zone_named
 from mcp_server.tasks.cursors import Cursors
 from shared.asgi import problem_response
@@ -48,6 +49,7 @@ class Resources:
 
     database: Database
     cursors: Cursors
+    queries: Queries | None  # none where they are turned off
     default_tz: str = "UTC"
 
 

@@ -1,6 +1,7 @@
 """All wiring of the tool server: settings in, an ASGI application out, and the process around it."""
 
 import logging
+import sqlite3
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ from starlette.types import ASGIApp
 from mcp_server.access import Guard, Resources, TaskgateAuth
 from mcp_server.migrations import SCHEMA
 from mcp_server.settings import McpSettings
+from mcp_server.snapshot.queries import Queries
+from mcp_server.snapshot.running.process import Locks
+from mcp_server.snapshot.running.workers import Workers, usual_size
 from mcp_server.stepup import StepUp
 from mcp_server.tasks.cursors import Cursors
 from mcp_server.tasks.spaces import row_policies
@@ -58,11 +62,13 @@ def create_app(
     database: Database,
     verifier: Verifier,
     drain: Drain,
+    workers: Workers | None = None,
     tools: Sequence[TaskTool] | None = None,
 ) -> ASGIApp:
-    """The tool server as one ASGI application."""
-    tools = offered_tools(settings.profile) if tools is None else tools
-    server = build_server(settings, database, verifier, tools)
+    """The tool server as one ASGI application; without workers it offers no queries."""
+    if tools is None:
+        tools = offered_tools(settings.profile, queries=workers is not None)
+    server = build_server(settings, database, verifier, tools, workers)
     assert isinstance(server.auth, TaskgateAuth)
     public = urlsplit(settings.mcp_url)
     hosts = {public.netloc, *settings.hosts}
@@ -89,11 +95,16 @@ def create_app(
 
 
 def build_server(
-    settings: McpSettings, database: Database, verifier: Verifier, tools: Sequence[TaskTool]
+    settings: McpSettings,
+    database: Database,
+    verifier: Verifier,
+    tools: Sequence[TaskTool],
+    workers: Workers | None = None,
 ) -> FastMCP[Any]:
     """The MCP server with these tools, each behind the guard."""
     keys = [key.get_secret_value() for key in settings.state_keys]
-    resources = Resources(database, Cursors([key.encode() for key in keys]))
+    queries = Queries(database, workers) if workers is not None else None
+    resources = Resources(database, Cursors([key.encode() for key in keys]), queries)
     server = FastMCP(
         "taskgate",
         version=__version__,
@@ -129,8 +140,9 @@ async def run(settings: McpSettings, fd: int | None) -> None:
         issuers = await with_known_keys(settings.issuers, http)
         revoked = await stack.enter_async_context(RevocationList("mcp", revocations, database).kept_fresh())
         verifier = build_verifier(issuers, settings.mcp_url, http, revoked)
+        workers = await _locked_workers(settings, stack)
         drain = Drain()
-        app = InFlight(create_app(settings, database, verifier, drain))
+        app = InFlight(create_app(settings, database, verifier, drain, workers))
         settle()
         await serve(
             app,
@@ -150,6 +162,39 @@ async def _require_row_security(settings: McpSettings, database: Database) -> No
             "the database role ignores row security",
             "connect as a role without SUPERUSER and BYPASSRLS, see docs/operating.md",
         )
+
+
+async def _locked_workers(settings: McpSettings, stack: AsyncExitStack) -> Workers | None:
+    """The processes for queries, if there shall be any. Raises unless they are locked up as the settings demand."""
+    size = usual_size() if settings.sql_workers is None else settings.sql_workers
+    if not size:
+        return None
+    if not hasattr(sqlite3.Connection, "serialize"):
+        raise Problem(
+            "unavailable",
+            "the SQLite of this Python cannot hand a database on",
+            "use another build of Python; TASKGATE_MCP_SQL_WORKERS=0 goes without queries",
+        )
+    workers = await stack.enter_async_context(Workers(size))
+    log.info("sql workers are locked by: %s", workers.locks)
+    require_locks(settings, workers.locks)
+    return workers
+
+
+def require_locks(settings: McpSettings, locks: Locks) -> None:
+    """Raise where the settings demand a lock that this machine does not have; otherwise only say what is missing."""
+    missing = list(locks.missing)
+    if not locks.landlock:
+        missing.append("landlock")
+    demanded = {"full": missing, "any": [], "needed": [] if settings.env == "dev" else locks.missing}
+    if demanded[settings.sql_locks]:
+        raise Problem(
+            "unavailable",
+            f"queries cannot be locked up on this machine, which lacks: {', '.join(missing)}",
+            "read docs/security.md; TASKGATE_MCP_SQL_LOCKS=any accepts that, TASKGATE_MCP_SQL_WORKERS=0 goes without",
+        )
+    if missing:
+        log.warning("sql workers lack: %s", ", ".join(missing))
 
 
 def _scopes(tools: Sequence[TaskTool]) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """The settings of the tool server."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.service import Bind, Issuers, ServiceSettings
@@ -43,6 +43,17 @@ class McpSettings(ServiceSettings):
         "TASKGATE_MCP_PROFILE",
         "Which tools are offered: all, or the core alone, which costs a model a third less.",
         default="full",
+    )
+    sql_workers: Annotated[int, Field(ge=0, le=64)] | None = setting(
+        "TASKGATE_MCP_SQL_WORKERS",
+        "Queries that run at once, each in a process of up to 256 MB; one for each core (2 to 8), 0 is no data_query.",
+        default=None,
+        example="4",
+    )
+    sql_locks: Literal["needed", "full", "any"] = setting(
+        "TASKGATE_MCP_SQL_LOCKS",
+        "What must hold these processes or no start: what is needed, Landlock too (full), whatever there is (any).",
+        default="needed",
     )
     origins: tuple[str, ...] = setting(
         "TASKGATE_MCP_ORIGINS",

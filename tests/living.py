@@ -28,6 +28,7 @@ from gateway.offline import OfflineModel
 from gateway.running import Running
 from gateway.settings import GatewaySettings
 from mcp_server.settings import McpSettings
+from mcp_server.snapshot.running.workers import Workers
 from mcp_server.tasks.spaces import row_policies
 from mcp_server.tools.surface import TaskTool
 from shared.asgi import Drain
@@ -151,6 +152,7 @@ class Living:
         self.connection: Connection | None = None
         self.running = Running()
         self.mcp_database: Database | None = None
+        self.workers: Workers | None = None
         self._start_mcp = start_mcp
 
     @property
@@ -213,7 +215,8 @@ class Living:
         stack.push_async_callback(self.mcp_database.close)
         issuers = await with_known_keys(settings.issuers, http)
         verifier = build_verifier(issuers, self.mcp_url, http, self.mcp_revocations)
-        app = mcp_server.app.create_app(settings, self.mcp_database, verifier, self.mcp.drain, self.tools)
+        self.workers = await stack.enter_async_context(Workers(2))
+        app = mcp_server.app.create_app(settings, self.mcp_database, verifier, self.mcp.drain, self.workers, self.tools)
         await self.mcp.start(Counted(app, self.requests))
 
     async def start_gateway(self) -> None:

@@ -84,13 +84,13 @@ ORDER: Final = {
         "as_todoist", "as_json", "as_ics", "as_markdown", "formats", "namesakes", "identity", "matching", "links",
         "filling", "past", "exporting", "importing",
     ),
-    "mcp_server.snapshot": ("schema", "version", "copying", "running", "teaching"),
+    "mcp_server.snapshot": ("schema", "version", "copying", "running", "teaching", "queries"),
     "mcp_server.snapshot.copying": ("clocks", "reading", "past", "staging", "building"),
     "mcp_server.snapshot.running": ("fence", "jail", "frames", "worker", "process", "workers", "turns"),
     "mcp_server.snapshot.teaching": ("words", "dialects", "naming", "opening", "syntax", "refusals"),
     "mcp_server.tools": (
         "wire", "synonyms", "repair", "surface", "render", "receipts", "telling", "overview", "tasks", "organize",
-        "journal", "transfer", "sharing", "offered",
+        "journal", "sheets", "database", "transfer", "sharing", "offered",
     ),
     "mcp_server": (
         "settings", "migrations", "service", "tasks", "snapshot", "access", "stepup", "tools", "app", "__main__",

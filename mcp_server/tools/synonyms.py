@@ -26,6 +26,8 @@ SYNONYMS: Final[Mapping[str, Sequence[str]]] = {
     "assignee": ("assigned_to",),
     "fields": ("custom_fields",),
     "filter": ("query", "q", "search"),
+    "sql": ("query", "q", "statement", "sql_query"),
+    "chart": ("chart_type", "plot"),
     "sort": ("sort_by", "order_by"),
     "limit": ("page_size", "count", "max", "max_results"),
     "cursor": ("next_cursor", "page_token", "next_page_token"),

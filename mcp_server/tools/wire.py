@@ -37,13 +37,16 @@ TITLES: Final[Mapping[str, str]] = MappingProxyType(
         "organize": "Organize lists, tags and settings",
         "undo": "Undo",
         "history": "History",
+        "data_query": "Query data",
         "data_export": "Export tasks",
         "data_import": "Import tasks",
         "share": "Share a list",
     }
 )
 
-CORE: Final = frozenset({"overview", "tasks_find", "tasks_add", "tasks_edit", "tasks_complete", "tasks_delete", "undo"})
+CORE: Final = frozenset(
+    {"overview", "tasks_find", "tasks_add", "tasks_edit", "tasks_complete", "tasks_delete", "undo", "data_query"}
+)
 
 FILTER: Final = (
     'list:Work tag:home -tag:x p1 due:overdue|today|none|<=fri|2026-12-01..2026-12-31 done:"last 7 days" changed:today '
@@ -65,6 +68,8 @@ DESCRIPTIONS: Final[Mapping[str, str]] = MappingProxyType(
         "date order).",
         "undo": "Revert one write exactly, or an undo (redo). What changed since is reported, not overwritten.",
         "history": "Who changed what and when: before, after, client, op ids.",
+        "data_query": "SQL over a private read-only copy of the user's own data, for statistics. Tables: tasks, lists, "
+        "tags, comments, deps, completions, history, me(today, now, tz).",
         "data_export": "Export tasks; a large result is a resource link.",
         "data_import": "Import tasks. dry_run (default true) shows the mapping. Importing again updates.",
         "share": "See or change who can access a list.",
@@ -93,6 +98,7 @@ OUTPUT: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "organize": WRITTEN,
         "undo": {**WRITTEN, "conflicts": "array"},
         "history": {"ops": "array", "cursor": "string"},
+        "data_query": {"columns": "array", "rows": "array", "truncated": "boolean", "chart": "object"},
         "data_export": {"format": "string", "count": "integer", "uri": "array"},
         "data_import": {"op": "integer", "counts": "object", "mapping": "object"},
         "share": {"op": "integer", "changes": "array"},
@@ -269,6 +275,13 @@ WIRE: Final[Mapping[str, Schema]] = MappingProxyType(
                 "actor": text("me, agent or a name"),
                 "limit": limit(200),
                 "cursor": text(),
+            }
+        ),
+        "data_query": closed(
+            {
+                "sql": text("one SELECT, SQLite; empty returns schema and examples"),
+                "limit": limit(1000),
+                "chart": choice("none", "bar", "line", "pie"),
             }
         ),
         "data_export": closed({"format": choice("json", "csv", "ics", "markdown"), "filter": text()}),

@@ -365,6 +365,19 @@ HISTORY: Final = (
 )
 
 TRANSFER: Final = (
+    read("data_query", {"query": "SELECT title FROM tasks"}, "Buy milk"),
+    read("data_query", {"SQL": "SELECT title FROM tasks;", "limit": "5"}, "Buy milk"),
+    read("data_query", {"sql": "SELECT title FROM tasks", "chart": "NONE", "limit": None}, "Buy milk"),
+    read("data_query", {"statement": "```sql\nSELECT title FROM tasks\n```"}, "Buy milk"),
+    read("data_query", {"sql": ""}, "Examples:"),
+    read("data_query", {}, "Examples:"),
+    read("data_query", {"sql": "SELECT 1", "limit": 99999}, "limit"),
+    refused("bad_argument", "data_query", {"sql": "SELECT 1", "chart": "donut"}, "one of none, bar, line, pie"),
+    refused("bad_argument", "data_query", {"sql": ["SELECT 1", "SELECT 2"]}),
+    refused("unknown_argument", "data_query", {"sql": "SELECT 1", "user_id": 7}, "identity comes from the sign-in"),
+    refused("unknown_argument", "data_query", {"sql": "SELECT ?", "params": [1]}),
+    refused("sql", "data_query", {"sql": "SELECT * FROM tasks WHERE done = TRUE AND nme = 'x'"}, "title"),
+    refused("sql", "data_query", {"sql": "UPDATE tasks SET title = 'x'"}, "tasks_edit"),
     read("data_export", {"format": "CSV"}, "Buy milk"),
     read("data_export", {"format": "md", "query": "milk"}, "Buy milk", 'format "md" as markdown'),
     read("data_export", {"format": "iCalendar"}, "VTODO"),

@@ -55,7 +55,7 @@ async def test_every_malformed_call_is_read_or_refused_with_the_remedy(living: L
 
 def test_there_are_malformed_calls_of_every_tool_and_many_of_them() -> None:
     tools = Counter(call.tool for call in CALLS)
-    assert len(tools) == 12
+    assert len(tools) == 13
     assert min(tools.values()) >= 8
     assert len(CALLS) >= 120
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from itertools import islice
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -16,7 +16,8 @@ from fastmcp.server.dependencies import get_context
 from fastmcp.tools.base import ToolResult
 from mcp_types import ContentBlock, ResourceLink, TextContent
 
-from mcp_server.access import EXPORT_SCOPE, EXPORTS, CallMeta, ReadTx, Resources, TheResources, ThisCall, current_caller
+from mcp_server.access import EXPORT_SCOPE, EXPORTS, CallMeta, Resources, TheResources, ThisCall, current_caller
+from mcp_server.snapshot.running.process import Size
 from mcp_server.tasks.calendar.dates import shown
 from mcp_server.tasks.sight import Sight, read_sight
 from mcp_server.tasks.transfer import formats
@@ -25,10 +26,12 @@ from mcp_server.tasks.transfer.exporting import part_of, plan, read_document
 from mcp_server.tasks.transfer.importing import Imported, import_document
 from mcp_server.tasks.writing.bench import Progress
 from mcp_server.tasks.writing.journal import Answer, Op, write
+from mcp_server.tools.database import ask, left_out
 from mcp_server.tools.receipts import changed_words, reading_of, receipt_text, receipt_values, write_call
 from mcp_server.tools.render import Reading, notes_lines, task_line, title_shown, without_empty
+from mcp_server.tools.sheets import sheet_file
 from mcp_server.tools.surface import LIMIT_S, LONG_S, TaskTool, adds, make_tool, reads
-from shared.db import Tx
+from shared.db import Tx, microseconds
 from shared.errors import Problem
 from shared.telemetry import caller_mark
 
@@ -39,6 +42,10 @@ INLINE_TASKS: Final = 100  # of more it is not even tried
 LINK_LIFETIME_US: Final = 3_600 * 1_000_000
 LINES: Final = 10
 FAULTS: Final = 200
+QUERY_FORMATS: Final = ("csv", "json")
+QUERY_MARK: Final = "q."  # before what is sealed, which holds no full stop
+QUERY_SIZE: Final = Size(rows=10_000, all=512_000, cell=20_000)
+LINKED_SQL: Final = 4_000
 COLUMNS: Final = 50
 BACKLOG: Final = 100
 MIME_TYPES: Final = {
@@ -55,31 +62,65 @@ Format = Literal["json", "csv", "ics", "markdown"]
 async def data_export(
     format: Format = "json",  # noqa: A002 (the name on the wire)
     filter: str = "",  # noqa: A002 (the name on the wire)
-    tx: Tx = ReadTx,
+    sql: str = "",
     call: CallMeta = ThisCall,
     resources: Resources = TheResources,
 ) -> ToolResult:
     """The file itself if it is short, else links to its parts."""
-    sight = await read_sight(tx, call.tz)
-    found = await plan(tx, sight, filter)
-    lines = [f"{found.total:,} tasks as {format}: {found.filter}"]
-    values = {**Reading(sight, tx.now).values(), "format": format, "count": found.total, "notes": list(found.notes)}
-    blocks: list[ContentBlock] = []
-    if found.total <= INLINE_TASKS:
-        text = formats.write(await read_document(tx, sight, filter, fully=format == "json"), format)
-        if len(text.encode()) <= INLINE_BYTES:
-            blocks.append(TextContent(type="text", text=text))
-            values["content"] = text
-    if not blocks:
+    if sql.strip():
+        return await _export_query(format, filter, sql, call, resources)
+    async with resources.database.begin(current_caller()) as tx:
+        sight = await read_sight(tx, call.tz)
+        found = await plan(tx, sight, filter)
+        text = None
+        if found.total <= INLINE_TASKS:
+            text = formats.write(await read_document(tx, sight, filter, fully=format == "json"), format)
+    links = []
+    if text is None or len(text.encode()) > INLINE_BYTES:
+        text = None
         sealed = resources.cursors.seal(_question(sight), [tx.now_us, format, filter, *found.ends])
-        values["uri"] = [f"{EXPORTS}{sealed}?part={part}" for part in range(1, len(found.ends) + 1)]
-        blocks += [
-            ResourceLink(type="resource_link", uri=uri, name=f"tasks, part {part}", mime_type=MIME_TYPES[format])
-            for part, uri in enumerate(values["uri"], start=1)
-        ]
-        lines.append(f"parts: {len(blocks)}, each a file of its own; read them as resources within an hour")
+        links = [f"{EXPORTS}{sealed}?part={part}" for part in range(1, len(found.ends) + 1)]
+    values = {**Reading(sight, tx.now).values(), "format": format, "count": found.total, "notes": list(found.notes)}
+    return _exported(f"{found.total:,} tasks as {format}: {found.filter}", text, links, values)
+
+
+async def _export_query(
+    format_name: Format, filter_text: str, sql: str, call: CallMeta, resources: Resources
+) -> ToolResult:
+    if filter_text.strip():
+        raise Problem("bad_argument", "an export is of a filter or of sql", "put the condition into the sql")
+    if format_name not in QUERY_FORMATS:
+        raise Problem("bad_argument", f"the rows of a query cannot be {format_name}", "format csv or json")
+    asked = await ask(sql, QUERY_SIZE, call, resources)
+    text: str | None = sheet_file(asked.found, format_name)
+    links = []
+    if len(str(text).encode()) > INLINE_BYTES:
+        if len(sql) > LINKED_SQL:
+            raise Problem(
+                "too_long", f"the sql has {len(sql):,} characters", f"at most {LINKED_SQL:,} for a long result"
+            )
+        sealed = resources.cursors.seal(_query_question(asked.sight), [microseconds(asked.now), format_name, sql])
+        text, links = None, [f"{EXPORTS}{QUERY_MARK}{sealed}?part=1"]
+    count = len(asked.found.rows)
+    notes = left_out(asked, QUERY_SIZE)
+    values = {**Reading(asked.sight, asked.now).values(), "format": format_name, "count": count, "notes": notes}
+    return _exported(f"{count:,} rows as {format_name}", text, links, values)
+
+
+def _exported(head: str, text: str | None, links: Sequence[str], values: dict[str, Any]) -> ToolResult:
+    """The text of an export, or the links to its parts, and at the end what it is."""
+    mime_type = MIME_TYPES[values["format"]]
+    blocks: list[ContentBlock] = [TextContent(type="text", text=text)] if text is not None else []
+    blocks += [
+        ResourceLink(type="resource_link", uri=uri, name=f"export, part {part}", mime_type=mime_type)
+        for part, uri in enumerate(links, start=1)
+    ]
+    lines = [head]
+    if links:
+        lines.append(f"parts: {len(links)}, each a file of its own; read them as resources within an hour")
     # At the end, because whoever has something to add to an answer adds it to the last text.
-    blocks.append(TextContent(type="text", text="\n".join([*lines, *notes_lines(found.notes)])))
+    blocks.append(TextContent(type="text", text="\n".join([*lines, *notes_lines(values["notes"])])))
+    values = {**values, "content": text, "uri": list(links)}
     return ToolResult(content=blocks, structured_content=without_empty(values, keep=("rev", "count")))
 
 
@@ -125,8 +166,11 @@ async def export_part(
         if not caller.may(EXPORT_SCOPE):
             raise Problem("forbidden", "insufficient scope", f"sign in with {EXPORT_SCOPE}")
         with anyio.fail_after(LIMIT_S):
-            async with resources.database.begin(caller) as tx:
-                format_name, text = await _part(tx, await read_sight(tx, call.tz), sealed, part, resources)
+            if sealed.startswith(QUERY_MARK):
+                format_name, text = await _query_part(sealed.removeprefix(QUERY_MARK), call, resources)
+            else:
+                async with resources.database.begin(caller) as tx:
+                    format_name, text = await _part(tx, await read_sight(tx, call.tz), sealed, part, resources)
     except TimeoutError:
         raise ResourceError("timeout: this took too long", log_level=logging.DEBUG) from None
     except Problem as problem:
@@ -166,12 +210,25 @@ async def _part(tx: Tx, sight: Sight, sealed: str, part: str, resources: Resourc
     return format_name, formats.write(document, format_name)
 
 
+async def _query_part(sealed: str, call: CallMeta, resources: Resources) -> tuple[str, str]:
+    async with resources.database.begin(current_caller()) as tx:
+        sight = await read_sight(tx, call.tz)
+    issued_us, format_name, sql = resources.cursors.open(_query_question(sight), sealed)
+    if tx.now_us - issued_us > LINK_LIFETIME_US:
+        raise _gone()
+    return format_name, sheet_file((await ask(sql, QUERY_SIZE, call, resources)).found, format_name)
+
+
 def _gone() -> Problem:
     return Problem("bad_cursor", "this address leads nowhere any more", "export again")
 
 
 def _question(sight: Sight) -> str:
     return f"export of {sight.own.space.id}"
+
+
+def _query_question(sight: Sight) -> str:
+    return f"query export of {sight.own.space.id}"
 
 
 def _answer(op: Op, document: Document, imported: Imported, *, dry_run: bool) -> Answer:

@@ -70,7 +70,7 @@ DESCRIPTIONS: Final[Mapping[str, str]] = MappingProxyType(
         "history": "Who changed what and when: before, after, client, op ids.",
         "data_query": "SQL over a private read-only copy of the user's own data, for statistics. Tables: tasks, lists, "
         "tags, comments, deps, completions, history, me(today, now, tz).",
-        "data_export": "Export tasks; a large result is a resource link.",
+        "data_export": "Export tasks, or the rows of sql (csv, json); a large result is a resource link.",
         "data_import": "Import tasks. dry_run (default true) shows the mapping. Importing again updates.",
         "share": "See or change who can access a list.",
     }
@@ -284,7 +284,7 @@ WIRE: Final[Mapping[str, Schema]] = MappingProxyType(
                 "chart": choice("none", "bar", "line", "pie"),
             }
         ),
-        "data_export": closed({"format": choice("json", "csv", "ics", "markdown"), "filter": text()}),
+        "data_export": closed({"format": choice("json", "csv", "ics", "markdown"), "filter": text(), "sql": text()}),
         "data_import": closed(
             {
                 "content": text(),

@@ -1,9 +1,11 @@
 """`data_query` as a client uses it: what it tells, how new it is, whose rows it holds, and what it costs."""
 
 import asyncio
+import csv
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any, Final
 
 import pytest
@@ -316,6 +318,59 @@ async def test_a_token_without_the_scope_may_not_query(living: Living) -> None:
     async with living.client("ada", token=token) as ada:
         with pytest.raises(Exception, match="data:read"):
             await ada.call("data_query", sql="SELECT 1")
+
+
+# Files --------------------------------------------------------------------------------------------------------------
+
+
+async def test_rows_of_a_query_can_be_exported(living: Living) -> None:
+    async with living.client("ada") as ada:
+        await ada.add("=HYPERLINK(1)", 'Ünïcode, "quoted"\nand more'.replace("\n", " "))
+        sql = "SELECT id, title, -1 AS less, NULL AS empty FROM tasks ORDER BY no"
+        table = await ada.values("data_export", sql=sql, format="csv")
+        assert list(csv.reader(StringIO(table["content"]))) == [
+            ["id", "title", "less", "empty"],
+            ["T1", "'=HYPERLINK(1)", "-1", ""],
+            ["T2", 'Ünïcode, "quoted" and more', "-1", ""],
+        ]
+        assert (table["format"], table["count"]) == ("csv", 2)
+        document = json.loads((await ada.values("data_export", sql=sql))["content"])
+        assert document["columns"] == ["id", "title", "less", "empty"]
+        assert document["rows"][0] == ["T1", "=HYPERLINK(1)", -1, None]
+
+
+async def test_many_rows_come_as_a_link_that_is_only_for_who_asked(living: Living) -> None:
+    sql = NUMBERS.format(5000) + "SELECT x, (SELECT count(*) FROM tasks) AS tasks FROM n"
+    async with living.client("ada") as ada, living.client("bob") as bob:
+        [uri] = (await ada.values("data_export", sql=sql, format="csv"))["uri"]
+        await ada.add("later")
+        [part] = (await ada.client.read_resource(uri)).contents
+        table = list(csv.reader(StringIO(getattr(part, "text", ""))))
+        assert (len(table), table[-1]) == (5001, ["5000", "1"])  # as it is now
+        with pytest.raises(Exception, match="bad_cursor"):
+            await bob.client.read_resource(uri)
+        for wrong in (uri.replace("q.", ""), uri.replace("q.", "q.A")):
+            with pytest.raises(Exception, match="bad_cursor"):
+                await ada.client.read_resource(wrong)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"sql": "SELECT 1", "filter": "p1"}, "bad_argument: an export is of a filter or of sql."),
+        (
+            {"sql": "SELECT 1", "format": "ics"},
+            "bad_argument: the rows of a query cannot be ics. Fix: format csv or json",
+        ),
+        ({"sql": "SELECT due_date FROM tasks"}, 'sql: no column "due_date"'),
+        ({"sql": NUMBERS.format(5000) + "SELECT x FROM n -- " + "x" * 4000}, "too_long: the sql has"),
+    ],
+)
+async def test_an_export_that_cannot_be_is_refused(living: Living, arguments: dict[str, Any], said: str) -> None:
+    async with living.client("ada") as ada:
+        result = await ada.call("data_export", **arguments)
+        assert result.is_error
+        assert text_of(result).startswith(said)
 
 
 # What it costs ------------------------------------------------------------------------------------------------------

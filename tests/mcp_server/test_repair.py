@@ -514,7 +514,7 @@ WELL_FORMED: Final = {
     "undo": {"op": "4711", "force": True},
     "history": {"ref": "T1", "since": "mon", "actor": "me"},
     "data_query": {"sql": "SELECT 1", "limit": 1000, "chart": "bar"},
-    "data_export": {"format": "csv", "filter": "is:all"},
+    "data_export": {"format": "csv", "filter": "is:all", "sql": "SELECT 1"},
     "data_import": {"content": "none", "format": "todoist", "dry_run": False},
     "share": {"list": "Work", "action": "invite", "who": "ann", "role": "edit"},
 }

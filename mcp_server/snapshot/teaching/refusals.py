@@ -17,7 +17,7 @@ from mcp_server.snapshot.teaching.words import Kind, Token, echo, words
 from shared.errors import Problem
 
 _LONGEST: Final = 20_000  # bytes
-# So many characters are looked at. Nothing but a hint is lost beyond them, and reading takes time that others wait.
+# So many characters are looked at beforehand: beyond them only a hint is lost, and reading keeps others waiting.
 _READ: Final = 6_000
 _FEWER_ROWS: Final = "filter earlier, fewer joins, no cross joins."
 
@@ -40,7 +40,7 @@ def taught(sql: str, fault: Fault) -> Problem:
         return Problem("sql_limit", "stopped after 1.2 s", _FEWER_ROWS)
     if fault.kind == "memory":
         return _limit("it needs too much memory", "filter earlier; sort, join and gather fewer rows.")
-    tokens = words(sql[:_READ])
+    tokens = words(sql)
     text = fault.text[:1000].strip()
     for pattern, answer in _SAID:
         if found := pattern.match(text):

@@ -170,6 +170,8 @@ RULES = [
     ("SELECT max(" + ",".join(["1"] * 30) + ")", "sql_limit: too many arguments for max"),
     ("SELECT title LIKE '" + "a%" * 50 + "' FROM tasks", "sql_limit: that pattern is too long"),
     ("SELECT '" + "€" * 19_000 + "'", "sql_limit: longer than 20,000 bytes"),
+    ("SELECT due_date, '" + "x" * 9_000 + "' FROM tasks", 'sql: no column "due_date" in tasks. Fix: due.'),
+    ("SELECT ('" + "x" * 9_000 + "'), title FRM tasks WHERE 1", "is FROM meant?"),
     ("SELECT 1 FROM " + ",".join(["tags"] * 70), "sql_limit: too many terms"),
     ("SELECT 1 ORDER BY " + ",".join(["1"] * 200), "sql_limit: too many terms"),
     ("SELECT replace(printf('%999999s', ''), ' ', 'xx')", "sql_limit: a text becomes longer"),

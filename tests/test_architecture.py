@@ -87,7 +87,7 @@ ORDER: Final = {
     ),
     "mcp_server.snapshot": ("schema", "version", "copying", "running", "teaching", "queries"),
     "mcp_server.snapshot.copying": ("clocks", "reading", "past", "staging", "building"),
-    "mcp_server.snapshot.running": ("fence", "jail", "frames", "worker", "process", "workers", "turns"),
+    "mcp_server.snapshot.running": ("fence", "jail", "frames", "worker", "process", "turns", "workers"),
     "mcp_server.snapshot.teaching": ("words", "dialects", "naming", "opening", "syntax", "refusals"),
     "mcp_server.tools": (
         "wire", "synonyms", "repair", "surface", "render", "receipts", "telling", "overview", "tasks", "organize",

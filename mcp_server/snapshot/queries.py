@@ -2,8 +2,6 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,17 +11,15 @@ import anyio.to_thread
 from mcp_server.snapshot.copying.building import build
 from mcp_server.snapshot.copying.reading import read_rows
 from mcp_server.snapshot.running.process import Fault, Found, Question, Size
-from mcp_server.snapshot.running.turns import Turns
+from mcp_server.snapshot.running.turns import Turns, held
 from mcp_server.snapshot.running.workers import Workers, unavailable
 from mcp_server.snapshot.teaching.refusals import check, taught
 from mcp_server.snapshot.version import Snapshot, Version, version_of
 from mcp_server.tasks.sight import Sight, read_sight
 from mcp_server.tasks.spaces import space_of
 from shared.db import Database, microseconds
-from shared.errors import Problem
 from shared.tokens import Caller
 
-WAIT_S: Final = 3.0
 KEPT_BYTES: Final = 64 * 1024 * 1024
 BUILDS: Final = 2  # at the same time
 
@@ -74,25 +70,13 @@ class Queries:
             kept = self._kept.get(_version(sight, tx.now))
             if kept is not None:
                 return sight, tx.now, kept
-        async with self._build_slot():
+        async with held(self._builds, "other people's rows are being copied"):
             async with self._database.begin(caller, steady=True) as tx:
                 sight = await read_sight(tx, tz)
                 rows = await read_rows(tx, sight)
             snapshot = await anyio.to_thread.run_sync(build, rows)
         self._kept.put(snapshot)
         return sight, tx.now, snapshot
-
-    @asynccontextmanager
-    async def _build_slot(self) -> AsyncGenerator[None]:
-        try:
-            async with asyncio.timeout(WAIT_S):
-                await self._builds.acquire()
-        except TimeoutError:
-            raise Problem("busy", "other people's rows are being copied", "try again in 2 s") from None
-        try:
-            yield
-        finally:
-            self._builds.release()
 
 
 class _Kept:

@@ -92,19 +92,16 @@ async def _export_query(
     if format_name not in QUERY_FORMATS:
         raise Problem("bad_argument", f"the rows of a query cannot be {format_name}", "format csv or json")
     asked = await ask(sql, QUERY_SIZE, call, resources)
-    text: str | None = sheet_file(asked.found, format_name)
-    links = []
-    if len(str(text).encode()) > INLINE_BYTES:
-        if len(sql) > LINKED_SQL:
-            raise Problem(
-                "too_long", f"the sql has {len(sql):,} characters", f"at most {LINKED_SQL:,} for a long result"
-            )
-        sealed = resources.cursors.seal(_query_question(asked.sight), [microseconds(asked.now), format_name, sql])
-        text, links = None, [f"{EXPORTS}{QUERY_MARK}{sealed}?part=1"]
-    count = len(asked.found.rows)
-    notes = left_out(asked, QUERY_SIZE)
+    count, notes = len(asked.found.rows), left_out(asked, QUERY_SIZE)
+    head = f"{count:,} rows as {format_name}"
     values = {**Reading(asked.sight, asked.now).values(), "format": format_name, "count": count, "notes": notes}
-    return _exported(f"{count:,} rows as {format_name}", text, links, values)
+    text = sheet_file(asked.found, format_name)
+    if len(text.encode()) <= INLINE_BYTES:
+        return _exported(head, text, [], values)
+    if len(sql) > LINKED_SQL:
+        raise Problem("too_long", f"the sql has {len(sql):,} characters", f"at most {LINKED_SQL:,} for a long result")
+    sealed = resources.cursors.seal(_query_question(asked.sight), [microseconds(asked.now), format_name, sql])
+    return _exported(head, None, [f"{EXPORTS}{QUERY_MARK}{sealed}?part=1"], values)
 
 
 def _exported(head: str, text: str | None, links: Sequence[str], values: dict[str, Any]) -> ToolResult:

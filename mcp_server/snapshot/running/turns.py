@@ -1,4 +1,4 @@
-"""Fairness between people: each has one query running, and whoever keeps breaking workers pauses."""
+"""Whose turn it is: nobody waits for ever, each person has one query running, and who keeps breaking workers pauses."""
 
 import asyncio
 from collections import deque
@@ -15,12 +15,32 @@ WAITING: Final = 4  # of one person
 KILLS: Final = 3
 KILLS_WITHIN_S: Final = 60.0
 PAUSE_S: Final = 60.0
+_BEFORE: Final = "another query of yours is still running"
+
+
+@asynccontextmanager
+async def held(place: asyncio.Lock | asyncio.Semaphore, others: str) -> AsyncGenerator[None]:
+    """Hold a place once there is one; `busy`, and why, if that takes too long."""
+    try:
+        async with asyncio.timeout(WAIT_S):
+            await place.acquire()
+    except TimeoutError:
+        raise busy(others) from None
+    try:
+        yield
+    finally:
+        place.release()
+
+
+def busy(others: str) -> Problem:
+    """The refusal of somebody for whom there is no place now."""
+    return Problem("busy", others, "try again in 2 s")
 
 
 @dataclass(slots=True)
 class _Person:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waiting: int = 0
+    asked: int = 0  # the one that runs, and those that wait
     kills: deque[float] = field(default_factory=lambda: deque(maxlen=KILLS))
 
 
@@ -40,21 +60,14 @@ class Turns:
             raise Problem(
                 "quota", f"{KILLS} queries had to be killed within a minute", "wait a minute, then ask for less"
             )
-        if one.waiting > WAITING:
-            raise _busy()
-        one.waiting += 1
+        if one.asked > WAITING:
+            raise busy(_BEFORE)
+        one.asked += 1
         try:
-            try:
-                async with asyncio.timeout(WAIT_S):
-                    await one.lock.acquire()
-            except TimeoutError:
-                raise _busy() from None
-            try:
+            async with held(one.lock, _BEFORE):
                 yield
-            finally:
-                one.lock.release()
         finally:
-            one.waiting -= 1
+            one.asked -= 1
 
     def killed(self, person: str) -> None:
         """A query of this person had to be killed."""
@@ -68,9 +81,5 @@ class Turns:
         """Keep nothing of those who do not ask and had nothing killed lately."""
         now = self._now()
         for person, one in list(self._people.items()):
-            if not one.waiting and not (one.kills and now - one.kills[-1] < KILLS_WITHIN_S + PAUSE_S):
+            if not one.asked and not (one.kills and now - one.kills[-1] < KILLS_WITHIN_S + PAUSE_S):
                 del self._people[person]
-
-
-def _busy() -> Problem:
-    return Problem("busy", "another query of yours is still running", "try again in 2 s")

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Self, TypeVar
 
 from mcp_server.snapshot.running.process import Broken, Fault, Found, Locks, Question, Worker
+from mcp_server.snapshot.running.turns import busy, held
 from mcp_server.snapshot.version import Snapshot
 from shared.errors import Problem
 
@@ -15,9 +16,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-WAIT_S: Final = 3.0
 MOST_QUERIES: Final = 500
 MOST_IDLE_S: Final = 600.0
+_OTHERS: Final = "other queries are still running"
 
 
 def usual_size() -> int:
@@ -36,7 +37,7 @@ class Workers:
         self._size = size
         self._start = start
         self._free = asyncio.Semaphore(size)
-        self._waiting = 0
+        self._asked = 0  # those that run, and those that wait
         # Those with somebody's rows, the longest unused first, and when they have been idle for too long.
         self._alive = dict[Worker, asyncio.TimerHandle | None]()
         self._busy = set[Worker]()
@@ -85,20 +86,14 @@ class Workers:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncGenerator[None]:
-        if self._free.locked() and self._waiting >= 2 * self._size:
-            raise _busy()
-        self._waiting += 1
+        if self._asked >= 3 * self._size:
+            raise busy(_OTHERS)
+        self._asked += 1
         try:
-            async with asyncio.timeout(WAIT_S):
-                await self._free.acquire()
-        except TimeoutError:
-            raise _busy() from None
+            async with held(self._free, _OTHERS):
+                yield
         finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._free.release()
+            self._asked -= 1
 
     async def _take(self, scope: str) -> Worker:
         """The worker that has seen this already, else one that has seen nothing."""
@@ -191,10 +186,6 @@ class Workers:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # was told already, or nobody waits for it any more
-
-
-def _busy() -> Problem:
-    return Problem("busy", "other queries are still running", "try again in 2 s")
 
 
 def unavailable() -> Problem:

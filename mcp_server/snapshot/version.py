@@ -24,7 +24,6 @@ class Snapshot:
 
     version: Version
     image: bytes
-    rev: int
     partial: bool
     has_others: bool  # whether text of other people is in it
 

@@ -165,7 +165,7 @@ def build(rows: Rows, *, limit: int = IMAGE_LIMIT) -> Snapshot:
         if filling.left_out:
             connection.execute("VACUUM main")
         image = connection.serialize()
-    return Snapshot(rows.version, image, rows.sight.own.space.rev, filling.is_partial, bool(has_others))
+    return Snapshot(rows.version, image, filling.is_partial, bool(has_others))
 
 
 class _Filling:

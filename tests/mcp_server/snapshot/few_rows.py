@@ -23,7 +23,7 @@ def few_rows() -> Snapshot:
             INSERT INTO deps VALUES ('T1', 'T2');
             INSERT INTO me (today, now, tz, partial) VALUES ('2026-11-20', '', 'UTC', 0);
         """)
-        return Snapshot(Version("ada", "ada", "1"), connection.serialize(), 1, partial=False, has_others=False)
+        return Snapshot(Version("ada", "ada", "1"), connection.serialize(), partial=False, has_others=False)
 
 
 def asking(sql: str) -> Question:

@@ -37,7 +37,7 @@ def snapshot_of(person: str, *titles: str, rev: int = 1, scope: str = "") -> Sna
         connection.commit()
         image = connection.serialize()
     version = Version(person, scope or f"what {person} sees", f"{person} {rev}")
-    return Snapshot(version, image, rev, partial=False, has_others=False)
+    return Snapshot(version, image, partial=False, has_others=False)
 
 
 def question(sql: str, *, rows: int = 100, size: int = 64_000) -> Question:
@@ -212,7 +212,7 @@ async def test_tasks_become_overdue_while_the_snapshot_stays() -> None:
         connection.executescript("INSERT INTO tasks (id, overdue) VALUES ('T1', 0), ('T2', 0)")
         connection.executescript("INSERT INTO soon VALUES ('T1', 100), ('T2', 200)")
         image = connection.serialize()
-    snapshot = Snapshot(Version("ada", "s", "k"), image, 1, partial=False, has_others=False)
+    snapshot = Snapshot(Version("ada", "s", "k"), image, partial=False, has_others=False)
     sql = "SELECT group_concat(id), (SELECT now FROM me) FROM tasks WHERE overdue = 1"
     async with Workers(1) as workers:
         for now_us, late in ((100, None), (101, "T1"), (201, "T1,T2"), (100, None)):

@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from mcp_server.access import Guard, Resources, TaskgateAuth
 from mcp_server.migrations import SCHEMA
+from mcp_server.offered import Offer, offered
 from mcp_server.settings import McpSettings
 from mcp_server.snapshot.queries import Queries
 from mcp_server.snapshot.running.process import Locks
@@ -25,9 +26,6 @@ from mcp_server.stepup import StepUp
 from mcp_server.tasks.cursors import Cursors
 from mcp_server.tasks.spaces import row_policies
 from mcp_server.tasks.tables import revocations
-from mcp_server.tools.offered import offered_tools
-from mcp_server.tools.surface import TaskTool, scope_of
-from mcp_server.tools.transfer import export_template
 from shared import __version__
 from shared.asgi import Drain, InFlight, Probes, protected
 from shared.db import Database
@@ -63,19 +61,19 @@ def create_app(
     verifier: Verifier,
     drain: Drain,
     workers: Workers | None = None,
-    tools: Sequence[TaskTool] | None = None,
+    offer: Offer | None = None,
 ) -> ASGIApp:
     """The tool server as one ASGI application; without workers it offers no queries."""
-    if tools is None:
-        tools = offered_tools(settings.profile, queries=workers is not None)
-    server = build_server(settings, database, verifier, tools, workers)
+    if offer is None:
+        offer = offered(settings.profile, queries=workers is not None)
+    server = build_server(settings, database, verifier, offer, workers)
     assert isinstance(server.auth, TaskgateAuth)
     public = urlsplit(settings.mcp_url)
     hosts = {public.netloc, *settings.hosts}
     origins = {f"{public.scheme}://{public.netloc}", *settings.origins}
     app: ASGIApp = server.http_app(
         path=public.path,
-        middleware=[AsgiLayer(StepUp, _scopes(tools), server.auth.metadata_url)],
+        middleware=[AsgiLayer(StepUp, offer.scopes, server.auth.metadata_url)],
         stateless_http=True,
         json_response=False,  # the other mode goes on working after the client has left
         host_origin_protection=True,
@@ -98,10 +96,10 @@ def build_server(
     settings: McpSettings,
     database: Database,
     verifier: Verifier,
-    tools: Sequence[TaskTool],
+    offer: Offer,
     workers: Workers | None = None,
 ) -> FastMCP[Any]:
-    """The MCP server with these tools, each behind the guard."""
+    """The MCP server with this offer, all of it behind the guard."""
     keys = [key.get_secret_value() for key in settings.state_keys]
     queries = Queries(database, workers) if workers is not None else None
     resources = Resources(database, Cursors([key.encode() for key in keys]), queries)
@@ -115,15 +113,21 @@ def build_server(
         list_page_size=50,
         request_state_security=RequestStateSecurity(keys=keys, ttl=300),
     )
-    for tool in tools:
+    for tool in offer.tools:
         server.add_tool(tool)
-    if any(tool.name == "data_export" for tool in tools):
-        server.add_template(export_template())
-    server.add_middleware(Guard(_scopes(tools)))
+    for resource in offer.resources:
+        server.add_resource(resource)
+    for template in offer.templates:
+        server.add_template(template)
+    for prompt in offer.prompts:
+        server.add_prompt(prompt)
+    if offer.complete is not None:
+        server.completion(offer.complete)
+    server.add_middleware(Guard(offer.scopes))
     low = server._mcp_server  # noqa: SLF001 (no public way yet; a test notices when it goes)
     low.cache_hints = CACHE_HINTS
     # Otherwise every call would run the whole tools/list first, only to learn one schema.
-    low.get_tool_input_schema = {tool.name: tool.parameters for tool in tools}.get
+    low.get_tool_input_schema = {tool.name: tool.parameters for tool in offer.tools}.get
     return server
 
 
@@ -195,10 +199,6 @@ def require_locks(settings: McpSettings, locks: Locks) -> None:
         )
     if missing:
         log.warning("sql workers lack: %s", ", ".join(missing))
-
-
-def _scopes(tools: Sequence[TaskTool]) -> dict[str, str]:
-    return {tool.name: scope_of(tool) for tool in tools}
 
 
 def _lifespan(resources: Resources) -> Callable[[FastMCP[Any]], Any]:

@@ -27,10 +27,10 @@ from gateway.connection import Connection
 from gateway.offline import OfflineModel
 from gateway.running import Running
 from gateway.settings import GatewaySettings
+from mcp_server.offered import Offer
 from mcp_server.settings import McpSettings
 from mcp_server.snapshot.running.workers import Workers
 from mcp_server.tasks.spaces import row_policies
-from mcp_server.tools.surface import TaskTool
 from shared.asgi import Drain
 from shared.db import Database
 from shared.serve import serve
@@ -127,12 +127,12 @@ class Living:
         databases: Databases,
         *,
         model: Model | None = None,
-        tools: Sequence[TaskTool] | None = None,
+        offer: Offer | None = None,
         start_mcp: bool = True,
     ) -> None:
         self.databases = databases
         self.model = model or OfflineModel()
-        self.tools = tools
+        self.offer = offer
         self.mcp = Served(_free_port())
         self.gateway = Served(_free_port())
         self.issuer = Signer(ISSUER, [SigningKey.generate()])
@@ -216,7 +216,7 @@ class Living:
         issuers = await with_known_keys(settings.issuers, http)
         verifier = build_verifier(issuers, self.mcp_url, http, self.mcp_revocations)
         self.workers = await stack.enter_async_context(Workers(2))
-        app = mcp_server.app.create_app(settings, self.mcp_database, verifier, self.mcp.drain, self.workers, self.tools)
+        app = mcp_server.app.create_app(settings, self.mcp_database, verifier, self.mcp.drain, self.workers, self.offer)
         await self.mcp.start(Counted(app, self.requests))
 
     async def start_gateway(self) -> None:

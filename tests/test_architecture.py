@@ -94,7 +94,8 @@ ORDER: Final = {
         "journal", "sheets", "database", "transfer", "sharing", "offered",
     ),
     "mcp_server": (
-        "settings", "migrations", "service", "tasks", "snapshot", "access", "stepup", "tools", "app", "__main__",
+        "settings", "migrations", "service", "tasks", "snapshot", "access", "stepup", "tools", "offered", "app",
+        "__main__",
     ),
     "gateway": (
         "settings", "migrations", "service", "tables", "turn", "items", "store", "running", "connection", "toolbox",

@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from gateway.migrations import SCHEMA as GATEWAY_SCHEMA
 from mcp_server.migrations import SCHEMA as MCP_SCHEMA
+from mcp_server.offered import Offer
 from mcp_server.tasks.spaces import space_of
 from mcp_server.tasks.tables import tasks
 from mcp_server.tools.offered import offered_tools
@@ -115,7 +116,7 @@ async def town(
     databases = Databases(mcp=f"sqlite:///{folder}/mcp.db", gateway=f"sqlite:///{folder}/gateway.db")
     await upgrade(MCP_SCHEMA, databases.mcp)
     await upgrade(GATEWAY_SCHEMA, databases.gateway)
-    living = Living(databases, tools=[*offered_tools(), empty_trash_tool()])
+    living = Living(databases, offer=Offer([*offered_tools(), empty_trash_tool()]))
     async with dev_issuer([living.mcp_url]) as issuer:
         living.mcp_issuers = [IssuerProfile(issuer=issuer.url)]
         async with living:

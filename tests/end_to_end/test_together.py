@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from gateway.tables import chat_items
 from mcp_server.access import current_caller
+from mcp_server.offered import Offer
 from mcp_server.tasks.spaces import space_of
 from mcp_server.tasks.tables import tasks
 from mcp_server.tools.offered import offered_tools
@@ -112,7 +113,7 @@ async def test_64_people_at_once_over_one_connection_are_64_people(databases: Da
     """Some of them leave in the middle of their call, and some are not signed in for long enough to make one."""
     stay, leave, late = ([f"{kind} {number}" for number in range(count)] for kind, count in KINDS.items())
     hall = Hall(len(stay))
-    async with Living(databases, model=ObedientModel(), tools=[*offered_tools(), hall.tool()]) as living:
+    async with Living(databases, model=ObedientModel(), offer=Offer([*offered_tools(), hall.tool()])) as living:
 
         async def asks(name: str) -> Said:
             lifetime_s = 1 if name in late else 600

@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_server.access import CallerToken
 from mcp_server.app import build_server, create_app
+from mcp_server.offered import offered
 from mcp_server.settings import McpSettings
 from mcp_server.stepup import StepUp
-from mcp_server.tools.offered import offered_tools
 from shared.asgi import Drain
 from shared.db import Database, migration_engine
 from shared.tokens import SCOPES, IssuerProfile, Signer, SigningKey, Verifier, build_verifier, restored
@@ -202,7 +202,7 @@ async def test_who_lacks_a_scope_is_told_to_ask_for_it_and_keeps_what_he_has(
 
 def without_the_first_line(settings: McpSettings, database: Database, verifier: Verifier, _: Drain) -> ASGIApp:
     """The server as the library alone would serve it: with tokens checked, and no look at the body before the guard."""
-    return build_server(settings, database, verifier, offered_tools()).http_app(path="/mcp", stateless_http=True)
+    return build_server(settings, database, verifier, offered()).http_app(path="/mcp", stateless_http=True)
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from mcp_server.app import CACHE_HINTS, build_server
+from mcp_server.offered import offered
 from mcp_server.settings import McpSettings
 from mcp_server.tools.offered import offered_tools
 from mcp_server.tools.surface import reads
@@ -174,9 +175,9 @@ async def test_a_call_does_not_make_the_server_list_its_tools(tmp_path: Path) ->
     database = Database(f"sqlite:///{tmp_path}/x.db")
     async with web() as http:
         verifier = build_verifier(settings.issuers, settings.mcp_url, http)
-        tools = offered_tools()
-        low = build_server(settings, database, verifier, tools)._mcp_server
-        for tool in tools:
+        offer = offered()
+        low = build_server(settings, database, verifier, offer)._mcp_server
+        for tool in offer.tools:
             assert low.get_tool_input_schema is not None
             assert low.get_tool_input_schema(tool.name) == tool.parameters
         assert low.cache_hints == CACHE_HINTS

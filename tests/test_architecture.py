@@ -51,8 +51,8 @@ BESIDE_SQL: Final = (
 # Imports inside a package flow one way: a module may import those that stand before it.
 ORDER: Final = {
     "shared": (
-        "errors", "settings", "telemetry", "tokens", "db", "revocations", "migrate", "service", "asgi", "readiness",
-        "serve", "private", "development", "commands", "cli",
+        "errors", "settings", "telemetry", "tokens", "db", "revocations", "migrate", "service", "asgi",
+        "readiness", "serve", "private", "development", "commands", "cli",
     ),
     "shared.development": ("children", "directory", "issuer", "run"),
     "shared.commands": (
@@ -90,11 +90,12 @@ ORDER: Final = {
     "mcp_server.snapshot.running": ("fence", "jail", "frames", "worker", "process", "turns", "workers"),
     "mcp_server.snapshot.teaching": ("words", "dialects", "naming", "opening", "syntax", "refusals"),
     "mcp_server.tools": (
-        "wire", "synonyms", "repair", "surface", "render", "receipts", "telling", "overview", "tasks", "organize",
-        "journal", "sheets", "database", "transfer", "sharing", "offered",
+        "wire", "synonyms", "repair", "confirming", "surface", "render", "receipts", "telling", "overview",
+        "tasks", "organize", "journal", "sheets", "database", "transfer", "sharing", "offered",
     ),
     "mcp_server": (
-        "settings", "migrations", "service", "tasks", "snapshot", "access", "stepup", "tools", "offered", "app",
+        "settings", "migrations", "service", "tasks", "snapshot", "access",
+        "stepup", "tools", "offered", "app",
         "__main__",
     ),
     "gateway": (

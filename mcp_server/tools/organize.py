@@ -8,10 +8,11 @@ from fastmcp.tools.base import ToolResult
 from mcp_server.access import CallMeta, ThisCall, WriteTx
 from mcp_server.tasks.names import Kind, Named, Names
 from mcp_server.tasks.organizing import organizing, settings
-from mcp_server.tasks.organizing.organizing import Action, Order, Organized
-from mcp_server.tasks.writing.journal import Answer, Op, write
+from mcp_server.tasks.organizing.organizing import TRASHED, Action, Order, Organized
+from mcp_server.tasks.writing.journal import Answer, Op
+from mcp_server.tools.confirming import ASKED_ABOVE, Question, write_confirmed
 from mcp_server.tools.receipts import UNCHANGED, result_of, write_call
-from mcp_server.tools.render import quoted
+from mcp_server.tools.render import in_quotes, quoted
 from mcp_server.tools.surface import TaskTool, changes, make_tool
 from shared.db import Tx
 from shared.errors import Problem
@@ -56,12 +57,19 @@ async def organize(
         done = await organizing.organize(op, order)
         return _answer(earlier, order, done, dry_run=dry_run)
 
-    return result_of(tx, await write(tx, asked, work))
+    def question(answer: Answer) -> Question | None:
+        trashed = answer.counts.get(TRASHED, 0)
+        if trashed <= ASKED_ABOVE:
+            return None
+        text = f"Delete the {kind} {in_quotes(name)}, and move its {trashed:,} tasks to the trash for 30 days?"
+        return Question(text, f"Delete it with {trashed:,} tasks")
+
+    return result_of(tx, await write_confirmed(tx, asked, work, question))
 
 
 def organize_tools() -> list[TaskTool]:
     """The tool of this file."""
-    return [make_tool(organize, hints=changes, scope="tasks:write", view="receipt", repeatable=True)]
+    return [make_tool(organize, hints=changes, scope="tasks:write", view="receipt", repeatable=True, confirms=True)]
 
 
 def _setting_answer(name: str, before: str, now: str) -> Answer:

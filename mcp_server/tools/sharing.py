@@ -12,9 +12,10 @@ from mcp_server.tasks.sharing import sharing
 from mcp_server.tasks.sharing.invitations import open_code, seal_code
 from mcp_server.tasks.sharing.sharing import Member, Pair
 from mcp_server.tasks.sight import Role, Sight, read_sight
-from mcp_server.tasks.writing.journal import Answer, Op, write
+from mcp_server.tasks.writing.journal import Answer, Op
+from mcp_server.tools.confirming import Question, write_confirmed
 from mcp_server.tools.receipts import result_of, write_call
-from mcp_server.tools.render import Reading
+from mcp_server.tools.render import Reading, in_quotes
 from mcp_server.tools.surface import TaskTool, make_tool, reaches_others
 from shared.db import Tx
 from shared.errors import Problem
@@ -73,7 +74,21 @@ async def share(
 
     asked = write_call("share", {"action": action, **said}, call, dry_run, request_id, places=[list])
     queue = sharing.at_the_owner(invitation, who) if invitation is not None else None
-    receipt = await write(tx, asked, work, queue)
+
+    def question(answer: Answer) -> Question:
+        name, person = in_quotes(answer.refs[0] if action == "accept" else list), in_quotes(who)
+        match action:
+            case "invite":
+                return Question(f"Let {person} {role or 'view'} all tasks of {name}, earlier ones too?", "Invite")
+            case "role":
+                return Question(f"Let {person} {role} the tasks of {name} from now on?", "Change the role")
+            case "revoke":
+                return Question(f"Take {name} away from {person}?", "Take it away")
+            case "leave":
+                return Question(f"Leave {name}? Only a new invitation leads back.", "Leave")
+        return Question(f"Join {name}? Whoever shares it sees what you do there.", "Join")
+
+    receipt = await write_confirmed(tx, asked, work, question, queue)
     result = result_of(tx, receipt)
     if action != "invite" or receipt.call.dry_run:
         return result
@@ -86,7 +101,7 @@ async def share(
 
 def sharing_tools() -> list[TaskTool]:
     """The tool of this file."""
-    return [make_tool(share, hints=reaches_others, scope="tasks:share", view="receipt", repeatable=True)]
+    return [make_tool(share, hints=reaches_others, scope="tasks:share", view="receipt", repeatable=True, confirms=True)]
 
 
 def _require_fitting(action: str, given: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from mcp_types import TextContent, ToolAnnotations
 from pydantic import ValidationError as PydanticValidationError
 
 from mcp_server.access import current_caller
+from mcp_server.tools.confirming import Ended, end_behind
 from mcp_server.tools.repair import repair
 from mcp_server.tools.wire import Face, face_of
 from shared.errors import Problem
@@ -59,6 +60,9 @@ class TaskTool(FunctionTool):
         """Run the tool, and leave one line about it in the log: who, what, how it ended, and no word of the content."""
         try:
             result = await self._run_spoken(arguments)
+        except Ended as ended:
+            self._log(ended.outcome)
+            return ended.result
         except ToolError as error:
             self._log(str(error).partition(":")[0])
             raise
@@ -81,6 +85,8 @@ class TaskTool(FunctionTool):
         except (ToolError, MCPError):
             raise
         except Exception as error:
+            if (ended := end_behind(error)) is not None:
+                raise ended from None
             problem = _problem_behind(error)
             if problem is not None:
                 raise _spoken(problem) from None
@@ -100,6 +106,7 @@ def make_tool(
     scope: str,
     view: str,
     repeatable: bool = False,
+    confirms: bool = False,
     face: Face | None = None,
     limit_s: float = LIMIT_S,
 ) -> TaskTool:
@@ -113,7 +120,11 @@ def make_tool(
         description=seen.description,
         annotations=hints(seen.title, repeatable=repeatable),
         output_schema={"type": "object", "properties": {key: {"type": kind} for key, kind in seen.output.items()}},
-        meta={"taskgate/scopes": [scope], "taskgate/view": view},
+        meta={
+            "taskgate/scopes": [scope],
+            "taskgate/view": view,
+            **({"taskgate/confirms": True} if confirms else {}),
+        },
     )
     assert isinstance(tool, TaskTool)
     if set(tool.parameters["properties"]) != set(seen.parameters["properties"]):

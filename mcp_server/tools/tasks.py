@@ -17,8 +17,9 @@ from mcp_server.tasks.task import Status, Task, TaskPage
 from mcp_server.tasks.writing import adding, completing, deleting, editing
 from mcp_server.tasks.writing.journal import Answer, Op, write
 from mcp_server.tasks.writing.wishes import NewTask, TaskChange
+from mcp_server.tools.confirming import ASKED_ABOVE, Question, write_confirmed
 from mcp_server.tools.receipts import answer_with_changes, answer_with_tasks, next_line, result_of, write_call
-from mcp_server.tools.render import Reading, detail_lines, page_text, page_values
+from mcp_server.tools.render import Reading, detail_lines, in_quotes, page_text, page_values
 from mcp_server.tools.surface import TaskTool, adds, changes, make_tool, reads
 from shared.db import Tx
 from shared.errors import Problem
@@ -185,7 +186,13 @@ async def tasks_edit(
             also=dict.fromkeys(edited.commented, "commented"),
         )
 
-    return result_of(tx, await write(tx, asked, work))
+    def question(answer: Answer) -> Question | None:
+        changed = answer.counts["edited"]
+        if not filter or changed <= ASKED_ABOVE:
+            return None
+        return Question(f"Change {changed:,} tasks, all that match {in_quotes(filter)}?", f"Change {changed:,} tasks")
+
+    return result_of(tx, await write_confirmed(tx, asked, work, question))
 
 
 async def tasks_complete(
@@ -252,7 +259,14 @@ async def tasks_delete(
         tasks = [*moved, *there]
         return answer_with_tasks(op, counts, tasks, [op.sight.ref(task) for task in tasks], notes)
 
-    return result_of(tx, await write(tx, asked, work))
+    def question(answer: Answer) -> Question | None:
+        deleted = answer.counts.get("deleted", 0)
+        if not filter or deleted <= ASKED_ABOVE:
+            return None
+        text = f"Move {deleted:,} tasks to the trash, all that match {in_quotes(filter)}? They stay there for 30 days."
+        return Question(text, f"Delete {deleted:,} tasks")
+
+    return result_of(tx, await write_confirmed(tx, asked, work, question))
 
 
 def task_tools() -> list[TaskTool]:
@@ -260,9 +274,9 @@ def task_tools() -> list[TaskTool]:
     return [
         make_tool(tasks_find, hints=reads, scope="tasks:read", view="task_list"),
         make_tool(tasks_add, hints=adds, scope="tasks:write", view="receipt"),
-        make_tool(tasks_edit, hints=changes, scope="tasks:write", view="receipt"),
+        make_tool(tasks_edit, hints=changes, scope="tasks:write", view="receipt", confirms=True),
         make_tool(tasks_complete, hints=adds, scope="tasks:write", view="receipt"),
-        make_tool(tasks_delete, hints=changes, scope="tasks:delete", view="receipt", repeatable=True),
+        make_tool(tasks_delete, hints=changes, scope="tasks:delete", view="receipt", repeatable=True, confirms=True),
     ]
 
 

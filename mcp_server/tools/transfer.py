@@ -25,7 +25,8 @@ from mcp_server.tasks.transfer.document import Document
 from mcp_server.tasks.transfer.exporting import part_of, plan, read_document
 from mcp_server.tasks.transfer.importing import Imported, import_document
 from mcp_server.tasks.writing.bench import Progress
-from mcp_server.tasks.writing.journal import Answer, Op, write
+from mcp_server.tasks.writing.journal import Answer, Op
+from mcp_server.tools.confirming import Ended, Question, write_confirmed
 from mcp_server.tools.database import ask, left_out
 from mcp_server.tools.receipts import changed_words, reading_of, receipt_text, receipt_values, write_call
 from mcp_server.tools.render import Reading, notes_lines, task_line, title_shown, without_empty
@@ -140,7 +141,7 @@ async def data_import(
         async def work(op: Op) -> Answer:
             return _answer(op, document, await import_document(op, document, list, progress), dry_run=dry_run)
 
-        receipt = await write(tx, asked, work)
+        receipt = await write_confirmed(tx, asked, work, _import_question)
     reading = Reading(receipt.sight, tx.now)
     values = {
         **receipt_values(receipt, reading),
@@ -182,7 +183,9 @@ def transfer_tools() -> list[TaskTool]:
     """The tools of this file, in the order in which clients see them."""
     return [
         make_tool(data_export, hints=reads, scope=EXPORT_SCOPE, view="receipt"),
-        make_tool(data_import, hints=adds, scope="tasks:write", view="receipt", repeatable=True, limit_s=LONG_S),
+        make_tool(
+            data_import, hints=adds, scope="tasks:write", view="receipt", repeatable=True, confirms=True, limit_s=LONG_S
+        ),
     ]
 
 
@@ -246,6 +249,11 @@ def _answer(op: Op, document: Document, imported: Imported, *, dry_run: bool) ->
     return Answer(dict(imported.counts), lines=lines, notes=_notes(document, imported))
 
 
+def _import_question(answer: Answer) -> Question:
+    counts = ", ".join(f"{count:,} {what}" for what, count in answer.counts.items())
+    return Question(f"Import this file? {counts}.", "Import")
+
+
 def _notes(document: Document, imported: Imported) -> Sequence[str]:
     named = [f"{shown(name)} = {column}" for name, column in _first(document.mapping.items()) if name != column]
     unrecognised = ", ".join(map(shown, _first(document.unrecognised)))
@@ -281,13 +289,13 @@ async def _reported() -> AsyncGenerator[Progress]:
             send.send_nowait((done, total))
         await anyio.lowlevel.checkpoint()
 
-    problem: Problem | None = None
+    ended: Problem | Ended | None = None
     async with receive, anyio.create_task_group() as group:
         group.start_soon(forward)
         with send:
             try:
                 yield report
-            except Problem as raised:  # the group would wrap it up
-                problem = raised
-    if problem is not None:
-        raise problem
+            except (Problem, Ended) as raised:  # the group would wrap it up
+                ended = raised
+    if ended is not None:
+        raise ended

@@ -17,6 +17,7 @@ from mcp_server.tasks.writing.journal import Op
 from mcp_server.tasks.writing.naming import new_name, save_names
 from shared.errors import Problem
 
+TRASHED: Final = "tasks moved to the trash"  # as it is counted
 PLACES: Final = 'one of "top", "bottom", "after X"'
 
 
@@ -122,7 +123,7 @@ async def _delete(op: Op, order: Order) -> Organized:
 
 async def _removed(op: Op, removal: Removal) -> Organized:
     views = following(op.area.names, [now for _, now in removal.names], removal.heirs)
-    counts = {"tasks moved": removal.moved, "tasks moved to the trash": removal.trashed}
+    counts = {"tasks moved": removal.moved, TRASHED: removal.trashed}
     return await _saved(op, [*removal.names, *views], counts)
 
 

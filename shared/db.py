@@ -6,7 +6,7 @@ place that makes engines; it knows how SQLite and PostgreSQL differ, so that nob
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any, Final, TypeVar
 
 from anyio import CancelScope
+from anyio.lowlevel import checkpoint_if_cancelled
 from sqlalchemy import (
     URL,
     CursorResult,
@@ -88,7 +89,8 @@ class Tx:
         """Take everything back and end: for dry runs and repeats, whose answer is known but must not be written."""
         transaction = self.connection.get_transaction()
         if transaction is not None:
-            await transaction.rollback()
+            undoing = transaction.rollback()
+            await (_whole(undoing) if self.on_sqlite else undoing)
 
     async def widen(self, scope: Mapping[str, str]) -> None:
         """Tell the row policies of PostgreSQL about more rows that this caller may see, to the end of the transaction.
@@ -103,15 +105,18 @@ class Tx:
         self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[Any]:
         """Run one statement; a sequence of values runs it once for each."""
-        return await self.connection.execute(statement, values)
+        if not self.on_sqlite:
+            return await self.connection.execute(statement, values)
+        await checkpoint_if_cancelled()
+        return await _whole(self.connection.execute(statement, values))
 
     async def one(self, statement: Executable, values: Mapping[str, Any] | None = None) -> AnyRow | None:
         """The first row, or None."""
-        return (await self.connection.execute(statement, values)).first()
+        return (await self.execute(statement, values)).first()
 
     async def all(self, statement: Executable, values: Mapping[str, Any] | None = None) -> Sequence[AnyRow]:
         """Every row."""
-        return (await self.connection.execute(statement, values)).all()
+        return (await self.execute(statement, values)).all()
 
 
 def microseconds(moment: datetime) -> int:
@@ -230,7 +235,7 @@ class Database:
                     await connection.execution_options(taskgate_write=True)
                 if steady and not self._on_sqlite:  # a file's readers see one moment anyway
                     await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                async with _to_the_end(connection.begin()):
+                async with _to_the_end(connection.begin(), whole=self._on_sqlite):
                     if self._scope is not None and not self._on_sqlite:
                         scope = self._scope(caller)
                         await connection.execute(_tell(tuple(scope)), scope)
@@ -250,7 +255,7 @@ class Database:
     async def _connection(self) -> AsyncGenerator[AsyncConnection]:
         async with AsyncExitStack() as stack:
             try:
-                connection = await stack.enter_async_context(_to_the_end(self._engine.connect()))
+                connection = await stack.enter_async_context(_to_the_end(self._engine.connect(), whole=self._on_sqlite))
             except PoolTimeoutError as error:
                 raise Problem("unavailable", "the database has no free connection", "try again in 2 s") from error
             except (DBAPIError, OSError, TimeoutError) as error:
@@ -259,23 +264,53 @@ class Database:
 
 
 @asynccontextmanager
-async def _to_the_end(context: AbstractAsyncContextManager[T]) -> AsyncGenerator[T]:
-    """The same context, whose exit is not cut short when the caller leaves.
+async def _to_the_end(context: AbstractAsyncContextManager[T], *, whole: bool) -> AsyncGenerator[T]:
+    """The same context, whose exit is not cut short when the caller leaves; nor, if it shall be whole, its entry.
 
     A cancelled scope cancels every wait in it, again and again: a rollback would be left half done, and the connection
     thrown away with a task that nobody waits for. How long an exit may take is bounded by the limits of the driver.
     """
-    value = await context.__aenter__()
+    value = await (_entered(context) if whole else context.__aenter__())
     try:
         yield value
     except BaseException as error:
         with CancelScope(shield=True):
-            handled = await context.__aexit__(type(error), error, error.__traceback__)
+            exiting = context.__aexit__(type(error), error, error.__traceback__)
+            handled = await (_whole(exiting) if whole else exiting)
         if not handled:
             raise
     else:
         with CancelScope(shield=True):
-            await context.__aexit__(None, None, None)
+            exiting = context.__aexit__(None, None, None)
+            await (_whole(exiting) if whole else exiting)
+
+
+async def _entered(context: AbstractAsyncContextManager[T]) -> T:
+    await checkpoint_if_cancelled()
+    entering = asyncio.ensure_future(context.__aenter__())
+    try:
+        return await _whole(entering)
+    except asyncio.CancelledError:
+        if entering.exception() is None:
+            await _whole(context.__aexit__(None, None, None))
+        raise
+
+
+async def _whole(work: Awaitable[T]) -> T:
+    """What comes of some work of SQLite's driver, which nobody can interrupt: who is cancelled hears of it afterwards.
+
+    Left halfway, a statement would keep its connection, and with it the lock on the file, until it is collected.
+    """
+    working = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        while not working.done():
+            with CancelScope(shield=True), suppress(asyncio.CancelledError):
+                await asyncio.wait({working})
+        if not working.cancelled():
+            working.exception()  # it is nobody's any more, and would be complained about
+        raise
 
 
 def migration_engine(url: str) -> AsyncEngine:

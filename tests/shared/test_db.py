@@ -2,10 +2,13 @@
 
 import asyncio
 import threading
+from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, event, insert, select, update
+from sqlalchemy.schema import CreateTable
 
 from shared.db import Database, Tx, async_url, migration_engine
 from shared.errors import Problem
@@ -53,6 +56,47 @@ async def test_a_transaction_is_kept_at_its_end_and_taken_back_when_it_breaks(co
             await step(tx)
             raise ZeroDivisionError
     assert await count(database) == 1
+    await database.close()
+
+
+@pytest.mark.parametrize("how", ["its task is cancelled", "its scope is cancelled"])
+async def test_a_statement_that_is_given_up_halfway_holds_nobody_up(tmp_path: Path, how: str) -> None:
+    """The driver of SQLite goes on in its thread; a connection that was thrown away meanwhile would keep the lock."""
+    database = Database(f"sqlite:///{tmp_path}/data.db")
+    async with database.begin(ADA, write=True) as tx:
+        await tx.execute(CreateTable(counters))
+        await tx.execute(insert(counters), {"id": 1, "n": 0})
+    loop, running = asyncio.get_running_loop(), asyncio.Event()
+
+    @event.listens_for(database.engine.sync_engine, "before_cursor_execute")
+    def tell(*statement: Any) -> None:
+        if statement[2].startswith("INSERT"):
+            loop.call_soon(running.set)  # when the driver has it
+
+    scope = anyio.CancelScope()
+    kept: list[BaseException] = []  # as a log or a debugger may do: everything on its way lives as long
+
+    async def count_long() -> None:
+        with scope:
+            try:
+                async with database.begin(ADA, write=True) as tx:
+                    await step(tx)
+                    await tx.execute(insert(counters), [{"id": number, "n": 0} for number in range(2, 100_000)])
+            except asyncio.CancelledError as error:
+                kept.append(error)
+                raise
+
+    working = asyncio.create_task(count_long())
+    await running.wait()
+    if how == "its task is cancelled":
+        working.cancel()
+    else:
+        scope.cancel()
+    await asyncio.wait({working})
+    async with database.begin(ADA, write=True) as tx:
+        await step(tx)
+    assert await count(database) == 1
+    assert kept
     await database.close()
 
 

@@ -90,7 +90,7 @@ ORDER: Final = {
     "mcp_server.snapshot.running": ("fence", "jail", "frames", "worker", "process", "turns", "workers"),
     "mcp_server.snapshot.teaching": ("words", "dialects", "naming", "opening", "syntax", "refusals"),
     "mcp_server.tools": (
-        "wire", "synonyms", "repair", "confirming", "surface", "render", "receipts", "telling", "overview",
+        "wire", "synonyms", "repair", "confirming", "progress", "surface", "render", "receipts", "telling", "overview",
         "tasks", "organize", "journal", "sheets", "database", "transfer", "sharing", "offered",
     ),
     "mcp_server": (

@@ -17,6 +17,7 @@ from mcp_server.tasks.past.history import Entry, History, Question, read_history
 from mcp_server.tasks.past.undoing import Undone
 from mcp_server.tasks.sight import read_sight
 from mcp_server.tasks.writing.journal import Answer, Op, write
+from mcp_server.tools.progress import reported
 from mcp_server.tools.receipts import answer_with_changes, reading_of, result_of, write_call
 from mcp_server.tools.render import Reading, notes_lines, without_empty
 from mcp_server.tools.surface import LONG_S, TaskTool, changes, make_tool, reads
@@ -44,12 +45,15 @@ async def undo(
     alias = asked.alias if op.strip() else await undoing.where_last(tx, call.tz)
     refs = [f"{alias}:T0"] if alias else []
 
-    async def work(operation: Op) -> Answer:
-        earlier = operation.area.names
-        return _answer(operation, earlier, await undoing.undo(operation, op, force=force), force=force)
+    wanted = write_call("undo", {"op": op, "force": force}, call, dry_run, request_id, refs=refs)
+    async with reported() as progress:
 
-    arguments = {"op": op, "force": force}
-    return result_of(tx, await write(tx, write_call("undo", arguments, call, dry_run, request_id, refs=refs), work))
+        async def work(operation: Op) -> Answer:
+            operation.progress = progress
+            earlier = operation.area.names
+            return _answer(operation, earlier, await undoing.undo(operation, op, force=force), force=force)
+
+        return result_of(tx, await write(tx, wanted, work))
 
 
 async def history(

@@ -11,6 +11,7 @@ from mcp_server.tasks.organizing import organizing, settings
 from mcp_server.tasks.organizing.organizing import TRASHED, Action, Order, Organized
 from mcp_server.tasks.writing.journal import Answer, Op
 from mcp_server.tools.confirming import ASKED_ABOVE, Question, write_confirmed
+from mcp_server.tools.progress import reported
 from mcp_server.tools.receipts import UNCHANGED, result_of, write_call
 from mcp_server.tools.render import in_quotes, quoted
 from mcp_server.tools.surface import TaskTool, changes, make_tool
@@ -48,6 +49,7 @@ async def organize(
     asked = write_call("organize", arguments, call, dry_run, request_id)
 
     async def work(op: Op) -> Answer:
+        op.progress = progress
         if kind == "setting":
             if action != "set" or filter or given:
                 raise Problem("bad_argument", "a setting is only set", "kind, action=set, name and to")
@@ -64,7 +66,8 @@ async def organize(
         text = f"Delete the {kind} {in_quotes(name)}, and move its {trashed:,} tasks to the trash for 30 days?"
         return Question(text, f"Delete it with {trashed:,} tasks")
 
-    return result_of(tx, await write_confirmed(tx, asked, work, question))
+    async with reported() as progress:
+        return result_of(tx, await write_confirmed(tx, asked, work, question))
 
 
 def organize_tools() -> list[TaskTool]:

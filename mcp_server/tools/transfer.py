@@ -1,18 +1,15 @@
 """Tasks as files: the tools for export and import, and the resource that holds what is too long for an answer."""
 
 import logging
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any, Final, Literal, TypeVar
 
 import anyio
-import anyio.lowlevel
 import anyio.to_thread
 from fastmcp.exceptions import ResourceError
 from fastmcp.resources import ResourceContent, ResourceResult, ResourceTemplate
-from fastmcp.server.dependencies import get_context
 from fastmcp.tools.base import ToolResult
 from mcp_types import ContentBlock, ResourceLink, TextContent
 
@@ -24,10 +21,10 @@ from mcp_server.tasks.transfer import formats
 from mcp_server.tasks.transfer.document import Document
 from mcp_server.tasks.transfer.exporting import part_of, plan, read_document
 from mcp_server.tasks.transfer.importing import Imported, import_document
-from mcp_server.tasks.writing.bench import Progress
 from mcp_server.tasks.writing.journal import Answer, Op
-from mcp_server.tools.confirming import Ended, Question, write_confirmed
+from mcp_server.tools.confirming import Question, write_confirmed
 from mcp_server.tools.database import ask, left_out
+from mcp_server.tools.progress import reported
 from mcp_server.tools.receipts import changed_words, reading_of, receipt_text, receipt_values, write_call
 from mcp_server.tools.render import Reading, notes_lines, task_line, title_shown, without_empty
 from mcp_server.tools.sheets import sheet_file
@@ -48,7 +45,6 @@ QUERY_MARK: Final = "q."  # before what is sealed, which holds no full stop
 QUERY_SIZE: Final = Size(rows=10_000, all=512_000, cell=20_000)
 LINKED_SQL: Final = 4_000
 COLUMNS: Final = 50
-BACKLOG: Final = 100
 MIME_TYPES: Final = {
     "json": "application/json",
     "csv": "text/csv",
@@ -136,10 +132,11 @@ async def data_import(
     document = await anyio.to_thread.run_sync(formats.read, content, format)
     arguments = {"content": content, "format": format, "list": list}
     asked = write_call("data_import", arguments, call, dry_run, request_id)
-    async with _reported() as progress, resources.database.begin(current_caller(), write=True) as tx:
+    async with reported() as progress, resources.database.begin(current_caller(), write=True) as tx:
 
         async def work(op: Op) -> Answer:
-            return _answer(op, document, await import_document(op, document, list, progress), dry_run=dry_run)
+            op.progress = progress
+            return _answer(op, document, await import_document(op, document, list), dry_run=dry_run)
 
         receipt = await write_confirmed(tx, asked, work, _import_question)
     reading = Reading(receipt.sight, tx.now)
@@ -271,31 +268,3 @@ def _notes(document: Document, imported: Imported) -> Sequence[str]:
 def _first(names: Iterable[T]) -> Iterable[T]:
     """As many names of columns as anybody reads."""
     return islice(names, COLUMNS)
-
-
-@asynccontextmanager
-async def _reported() -> AsyncGenerator[Progress]:
-    """Reports progress to the client from another task: the transaction must not wait for who reads slowly."""
-    context = get_context()
-    send, receive = anyio.create_memory_object_stream[tuple[int, int]](BACKLOG)
-
-    async def forward() -> None:
-        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the client has left
-            async for done, total in receive:
-                await context.report_progress(done, total)
-
-    async def report(done: int, total: int) -> None:
-        with suppress(anyio.WouldBlock):  # a client that is so far behind misses a step
-            send.send_nowait((done, total))
-        await anyio.lowlevel.checkpoint()
-
-    ended: Problem | Ended | None = None
-    async with receive, anyio.create_task_group() as group:
-        group.start_soon(forward)
-        with send:
-            try:
-                yield report
-            except (Problem, Ended) as raised:  # the group would wrap it up
-                ended = raised
-    if ended is not None:
-        raise ended

@@ -454,7 +454,10 @@ async def test_ten_thousand_rows_are_one_operation_with_progress_and_can_be_undo
         assert max(len(text.encode()) for text in parts) < 512_000
         titles = [line.split(",")[1] for text in parts for line in text.split("\r\n")[1:] if line]
         assert sorted(titles) == sorted(f"Task {number}" for number in range(10_000))
-        assert (await ada.values("undo"))["op"] == 2
+        heard.clear()
+        undone = await ada.client.call_tool("undo", {}, progress_callback=hear)
+        assert text_of(undone).startswith("op 2: 10,012 reverted")
+        assert heard == [(done, 10_000) for done in range(500, 10_001, 500)]
         assert (await ada.values("tasks_find", filter="is:all"))["total"] == 0
 
 

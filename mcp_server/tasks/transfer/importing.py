@@ -19,7 +19,7 @@ from mcp_server.tasks.transfer.links import hang, parents_first, wait_for
 from mcp_server.tasks.transfer.matching import LookAlikes, known_identities
 from mcp_server.tasks.transfer.namesakes import Place, make_missing, place_called
 from mcp_server.tasks.transfer.past import add_comments, add_completions
-from mcp_server.tasks.writing.bench import Bench, Progress
+from mcp_server.tasks.writing.bench import Bench
 from mcp_server.tasks.writing.journal import Op
 from mcp_server.tasks.writing.relations import load_lines
 
@@ -35,10 +35,10 @@ class Imported:
     faults: Sequence[Fault]
 
 
-async def import_document(op: Op, document: Document, list_path: str, progress: Progress) -> Imported:
+async def import_document(op: Op, document: Document, list_path: str) -> Imported:
     """Bring a file into the caller's own space. `list_path` is where tasks go that the file puts nowhere.
 
-    It is told about the `progress`, which also gives others a turn, because much of this is not waiting.
+    Telling about the progress also gives others a turn, because much of this is not waiting.
     """
     default = place_called(op, list_path) if list_path else Place()
     faults = Faults()
@@ -47,11 +47,11 @@ async def import_document(op: Op, document: Document, list_path: str, progress: 
     size = len(document.tasks)
 
     async def written(done: int, total: int) -> None:
-        await progress((size + size * done // total) // 2, size)
+        await op.progress((size + size * done // total) // 2, size)
 
     await arrival.find()
     for done in arrival.filled():
-        await progress(done // 2, size)
+        await op.progress(done // 2, size)
     await arrival.link()
     saved = await arrival.bench.save(written)
     finished = [now for before, now in saved if now.completed_us is not None and (before is None or before.is_open)]

@@ -4,7 +4,7 @@ This file alone writes task rows, so what is computed from them (`due_day`, `sea
 every change is recorded, and nobody changes a row that he may only view.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,12 +18,10 @@ from mcp_server.tasks.tables import deps, reminders, task_tags, tasks
 from mcp_server.tasks.task import FAR_DAY, Reminder, Task
 from mcp_server.tasks.words import search_text
 from mcp_server.tasks.writing.images import difference, image
-from mcp_server.tasks.writing.journal import Op, in_portions
+from mcp_server.tasks.writing.journal import ROWS_AT_ONCE, Op, Progress, in_portions
 from shared.errors import Problem
 
 TASK_LIMIT: Final = 100_000  # of one space, finished ones and the trash included
-
-Progress = Callable[[int, int], Awaitable[None]]
 
 
 class Bench:
@@ -99,7 +97,10 @@ class Bench:
         return [(before, now) for before, now in pairs if before is None or difference(before, now)[1]]
 
     async def save(self, progress: Progress | None = None) -> Sequence[tuple[Task | None, Task]]:
-        """Write and record what differs; returns it. The bench goes on from there."""
+        """Write and record what differs; returns it. The bench goes on from there.
+
+        What takes several statements is told to `progress`, or else to whoever wants to know about the operation.
+        """
         op = self._op
         changed = [(before, replace(now, rev=op.rev, updated_us=op.tx.now_us)) for before, now in self.changed()]
         for before, now in changed:
@@ -117,8 +118,8 @@ class Bench:
             for some in in_portions(rows):
                 await op.tx.execute(statement, some)
                 done += len(some)
-                if progress is not None:
-                    await progress(done, total)
+                if progress is not None or total > ROWS_AT_ONCE:
+                    await (progress or op.progress)(done, total)
         await self._save_pairs(task_tags, "tag_no", changed, lambda task: task.tags)
         await self._save_pairs(deps, "blocked_by", changed, lambda task: task.blocked_by)
         await self._save_reminders(changed)

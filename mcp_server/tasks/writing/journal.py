@@ -18,6 +18,9 @@ from mcp_server.tasks.tables import changes, ops, requests, spaces
 from shared.db import AnyRow, Tx
 from shared.errors import Problem
 
+# How much is done, and of how much.
+Progress = Callable[[int, int], Awaitable[None]]
+
 SUMMARY_LIMIT: Final = 200
 ROWS_AT_ONCE: Final = 500  # of one statement: the driver waits only so long for each
 
@@ -80,9 +83,13 @@ class Receipt:
     replayed: bool = False
 
 
+async def _untold(done: int, total: int) -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(slots=True)
 class Op:
-    """The operation being written: where, its number, and what it has changed so far."""
+    """The operation being written: where, its number, what it has changed so far, and whom to tell how far it is."""
 
     tx: Tx
     sight: Sight
@@ -91,6 +98,7 @@ class Op:
     next_no: int
     undo_of: int | None = None
     recorded: list[dict[str, Any]] = field(default_factory=list)
+    progress: Progress = _untold
 
     @property
     def space(self) -> Space:

@@ -94,7 +94,7 @@ ORDER: Final = {
         "tasks", "organize", "journal", "sheets", "database", "transfer", "sharing", "offered",
     ),
     "mcp_server": (
-        "settings", "migrations", "service", "tasks", "snapshot", "access",
+        "settings", "migrations", "service", "tasks", "snapshot", "icons", "access",
         "stepup", "tools", "offered", "app",
         "__main__",
     ),

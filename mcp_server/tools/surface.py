@@ -14,6 +14,7 @@ from mcp_types import TextContent, ToolAnnotations
 from pydantic import ValidationError as PydanticValidationError
 
 from mcp_server.access import current_caller
+from mcp_server.icons import tool_icons
 from mcp_server.tools.confirming import Ended, end_behind
 from mcp_server.tools.repair import repair
 from mcp_server.tools.wire import Face, face_of
@@ -118,6 +119,7 @@ def make_tool(
         function,
         title=seen.title,
         description=seen.description,
+        icons=tool_icons(function.__name__),
         annotations=hints(seen.title, repeatable=repeatable),
         output_schema={"type": "object", "properties": {key: {"type": kind} for key, kind in seen.output.items()}},
         meta={

@@ -1,9 +1,11 @@
 """What clients see of the tools before they call one; kept as a snapshot that is read when it changes."""
 
 import json
+from base64 import b64decode
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
+from xml.etree import ElementTree
 
 import pytest
 from pydantic import SecretStr
@@ -61,6 +63,13 @@ async def test_every_tool_says_what_a_careful_client_needs(living: Living) -> No
         assert tool["inputSchema"]["additionalProperties"] is False
         assert tool["outputSchema"]["type"] == "object"
         assert [scope for scope in tool["_meta"]["taskgate/scopes"] if scope in SCOPES]
+        [icon] = tool["icons"]
+        kind, _, data = icon["src"].partition(";base64,")
+        assert kind == "data:image/svg+xml"
+        assert {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(b64decode(data)).iter()} == {
+            "svg",
+            "path",
+        }
 
 
 def test_what_clients_see_of_a_task_is_what_is_read_of_it() -> None:

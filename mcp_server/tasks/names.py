@@ -96,16 +96,24 @@ class Names:
             raise unknown_name(kind, name, (row.name for row in self.of(kind, parent_no)))
         return found
 
-    def place(self, path: str) -> int:
-        """The number of a list or section written as `List` or `List/Section`; the Inbox is 0.
-
-        Raises `unknown_list` or `unknown_section` with the nearest names.
-        """
-        name, slash, section = (part.strip() for part in path.partition("/"))
+    def find_place(self, path: str) -> int | None:
+        """The number of a list or section written as `List` or `List/Section`; the Inbox is 0."""
+        name, slash, section = _parts(path)
         if not slash and fold(name) == fold(INBOX_NAME):
             return INBOX
+        found = self.find(Kind.LIST, name)
+        if found is not None and slash:
+            found = self.find(Kind.SECTION, section, found.no)
+        return None if found is None else found.no
+
+    def place(self, path: str) -> int:
+        """The same. Raises `unknown_list` or `unknown_section` with the nearest names, which takes a while."""
+        found = self.find_place(path)
+        if found is not None:
+            return found
+        name, _, section = _parts(path)
         above = self.require(Kind.LIST, name)
-        return self.require(Kind.SECTION, section, above.no).no if slash else above.no
+        return self.require(Kind.SECTION, section, above.no).no
 
     def with_sections(self, list_no: int) -> tuple[int, ...]:
         """A list and its sections."""
@@ -128,6 +136,11 @@ class Names:
         """The names of these tags, in their order; one that was deleted has none any more."""
         there = {number: row.name for number in numbers if (row := self.get(number))}
         return sorted(there.values(), key=fold)
+
+
+def _parts(path: str) -> tuple[str, str, str]:
+    name, slash, section = path.partition("/")
+    return name.strip(), slash, section.strip()
 
 
 def unknown_name(kind: Kind, name: str, known: Iterable[str]) -> Problem:

@@ -121,21 +121,31 @@ class Sight:
         """How the caller refers to a task."""
         return self.area(task.space_id).label(f"T{task.no}")
 
+    def places(self, path: str) -> Sequence[tuple[Area, int]]:
+        """The lists or sections of that name: the caller's own, else shared ones; `ann:List` says whose is meant."""
+        area, name = self._named(path)
+        areas = self.shared if area is None and self.own.names.find_place(path) is None else [area or self.own]
+        return [(one, number) for one in areas if (number := _place_in(one, name)) is not None]
+
     def place(self, path: str) -> tuple[Area, int]:
-        """The list or section of that name: the caller's own, else a shared one; `ann:List` says whose is meant."""
+        """The one list or section of that name. Raises a `Problem` with the nearest names unless there is one."""
+        found = self.places(path)
+        if len(found) > 1:
+            choice = ", ".join(f'"{area.label(path.strip())}"' for area, _ in found)
+            raise Problem("ambiguous_ref", f'several people share a list "{path[:40]}"', choice)
+        if not found:
+            area, name = self._named(path)
+            return area or self.own, _place_seen(area or self.own, name)
+        return found[0]
+
+    def _named(self, path: str) -> tuple[Area | None, str]:
+        """Whose list a path says that it means, and what is left of it."""
         alias, colon, rest = path.partition(":")
-        if colon and (area := next((area for area in self.shared if fold(area.alias) == fold(alias)), None)):
-            return area, _place_seen(area, rest)
-        try:
-            return self.own, self.own.names.place(path)
-        except Problem as unknown:
-            found = [(area, number) for area in self.shared if (number := _place_in(area, path)) is not None]
-            if len(found) > 1:
-                choice = ", ".join(f'"{area.label(path.strip())}"' for area, _ in found)
-                raise Problem("ambiguous_ref", f'several people share a list "{path[:40]}"', choice) from None
-            if not found:
-                raise unknown from None
-            return found[0]
+        if colon:
+            for area in self.shared:
+                if fold(area.alias) == fold(alias):
+                    return area, rest
+        return None, path
 
     def person(self, name: str) -> str:
         """The person whom the caller calls that; `me` is himself."""
@@ -170,10 +180,8 @@ def _place_seen(area: Area, path: str) -> int:
 
 
 def _place_in(area: Area, path: str) -> int | None:
-    try:
-        return _place_seen(area, path)
-    except Problem:
-        return None
+    number = area.names.find_place(path)
+    return number if number is not None and area.may_see(number) else None
 
 
 _ME: Final = bindparam("me", type_=String)

@@ -3,6 +3,7 @@
 A token is checked on each request. A connection, a session and a cache carry no authority.
 """
 
+import logging
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from fastmcp.dependencies import Depends
+from fastmcp.exceptions import ToolError
 from fastmcp.server.auth import AccessToken, RemoteAuthProvider, TokenVerifier
 from fastmcp.server.dependencies import get_access_token, get_context
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
@@ -23,6 +25,7 @@ from starlette.middleware import Middleware as AsgiLayer
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mcp_server.budget import BUSY, Budget
 from mcp_server.snapshot.queries import Queries
 from mcp_server.tasks.calendar.dates import zone_named
 from mcp_server.tasks.cursors import Cursors
@@ -50,6 +53,7 @@ class Resources:
     database: Database
     cursors: Cursors
     queries: Queries | None  # none where they are turned off
+    budget: Budget
     default_tz: str = "UTC"
 
 
@@ -170,10 +174,23 @@ def _in_our_words(scope: Scope, receive: Receive, send: Send) -> Send:
 
 
 class Guard(Middleware):
-    """Before any tool: the tool is known, a caller is there, and his token permits it."""
+    """Before any request: his minute has room; before a tool, it is known, and the caller's token permits it."""
 
-    def __init__(self, scopes: Mapping[str, str]) -> None:
+    def __init__(self, scopes: Mapping[str, str], budget: Budget) -> None:
         self._scopes = dict(scopes)
+        self._budget = budget
+
+    async def on_request(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
+        """Here and not in the hooks below, because completions have none; only a tool can say what is wrong itself."""
+        if self._budget.counts(context.method):
+            call = context.message if isinstance(context.message, CallToolRequestParams) else None
+            try:
+                await self._budget.spend_on_request(current_caller(), context.method, call.name if call else "")
+            except Problem as problem:
+                if call:
+                    raise ToolError(str(problem), log_level=logging.DEBUG) from None
+                raise MCPError(BUSY, str(problem)) from None
+        return await call_next(context)
 
     async def on_call_tool(
         self, context: MiddlewareContext[CallToolRequestParams], call_next: CallNext[CallToolRequestParams, ToolResult]

@@ -15,7 +15,8 @@ from mcp.server.request_state import RequestStateSecurity
 from starlette.middleware import Middleware as AsgiLayer
 from starlette.types import ASGIApp
 
-from mcp_server.access import Guard, Resources, TaskgateAuth
+from mcp_server.access import EXPORT_SCOPE, Guard, Resources, TaskgateAuth
+from mcp_server.budget import Budget
 from mcp_server.migrations import SCHEMA
 from mcp_server.offered import Offer, offered
 from mcp_server.settings import McpSettings
@@ -25,11 +26,12 @@ from mcp_server.snapshot.running.workers import Workers, usual_size
 from mcp_server.stepup import StepUp
 from mcp_server.tasks.cursors import Cursors
 from mcp_server.tasks.spaces import row_policies
-from mcp_server.tasks.tables import revocations
+from mcp_server.tasks.tables import limits, revocations
 from shared import __version__
 from shared.asgi import Drain, InFlight, Probes, protected
 from shared.db import Database
 from shared.errors import Problem
+from shared.limits import Limits, SharedPermits
 from shared.migrate import require_schema
 from shared.readiness import checks
 from shared.revocations import RevocationList
@@ -62,18 +64,20 @@ def create_app(
     drain: Drain,
     workers: Workers | None = None,
     offer: Offer | None = None,
+    counts: Limits | None = None,
 ) -> ASGIApp:
-    """The tool server as one ASGI application; without workers it offers no queries."""
+    """The tool server as one ASGI application; without workers it offers no queries, and by itself it counts alone."""
     if offer is None:
         offer = offered(settings.profile, queries=workers is not None)
-    server = build_server(settings, database, verifier, offer, workers)
+    budget = _budget(settings, offer, counts)
+    server = build_server(settings, database, verifier, offer, workers, budget)
     assert isinstance(server.auth, TaskgateAuth)
     public = urlsplit(settings.mcp_url)
     hosts = {public.netloc, *settings.hosts}
     origins = {f"{public.scheme}://{public.netloc}", *settings.origins}
     app: ASGIApp = server.http_app(
         path=public.path,
-        middleware=[AsgiLayer(StepUp, offer.scopes, server.auth.metadata_url)],
+        middleware=[AsgiLayer(StepUp, offer.scopes, server.auth.metadata_url, budget)],
         stateless_http=True,
         json_response=False,  # the other mode goes on working after the client has left
         host_origin_protection=True,
@@ -98,11 +102,13 @@ def build_server(
     verifier: Verifier,
     offer: Offer,
     workers: Workers | None = None,
+    budget: Budget | None = None,
 ) -> FastMCP[Any]:
     """The MCP server with this offer, all of it behind the guard."""
     keys = [key.get_secret_value() for key in settings.state_keys]
     queries = Queries(database, workers) if workers is not None else None
-    resources = Resources(database, Cursors([key.encode() for key in keys]), queries)
+    budget = budget or _budget(settings, offer)
+    resources = Resources(database, Cursors([key.encode() for key in keys]), queries, budget)
     server = FastMCP(
         "taskgate",
         version=__version__,
@@ -111,6 +117,7 @@ def build_server(
         lifespan=_lifespan(resources),
         mask_error_details=True,
         list_page_size=50,
+        dereference_schemas=False,  # ours refer to nothing, and every list would be searched for that
         request_state_security=RequestStateSecurity(keys=keys, ttl=300),
     )
     for tool in offer.tools:
@@ -123,7 +130,7 @@ def build_server(
         server.add_prompt(prompt)
     if offer.complete is not None:
         server.completion(offer.complete)
-    server.add_middleware(Guard(offer.scopes))
+    server.add_middleware(Guard(offer.scopes, budget))
     low = server._mcp_server  # noqa: SLF001 (no public way yet; a test notices when it goes)
     low.cache_hints = CACHE_HINTS
     # Otherwise every call would run the whole tools/list first, only to learn one schema.
@@ -145,8 +152,9 @@ async def run(settings: McpSettings, fd: int | None) -> None:
         revoked = await stack.enter_async_context(RevocationList("mcp", revocations, database).kept_fresh())
         verifier = build_verifier(issuers, settings.mcp_url, http, revoked)
         workers = await _locked_workers(settings, stack)
+        counts = Limits() if database.on_sqlite else Limits(SharedPermits("mcp", limits, database))
         drain = Drain()
-        app = InFlight(create_app(settings, database, verifier, drain, workers))
+        app = InFlight(create_app(settings, database, verifier, drain, workers, counts=counts))
         settle()
         await serve(
             app,
@@ -157,6 +165,11 @@ async def run(settings: McpSettings, fd: int | None) -> None:
             notice_s=0 if settings.env == "dev" else 3,
             finish=app.finish,
         )
+
+
+def _budget(settings: McpSettings, offer: Offer, counts: Limits | None = None) -> Budget:
+    querying = {name for name, scope in offer.scopes.items() if scope == EXPORT_SCOPE}
+    return Budget(counts or Limits(), settings.per_minute, writing=offer.writing, querying=querying)
 
 
 async def _require_row_security(settings: McpSettings, database: Database) -> None:

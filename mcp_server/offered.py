@@ -28,6 +28,11 @@ class Offer:
         """The one scope that each tool needs."""
         return {tool.name: scope_of(tool) for tool in self.tools}
 
+    @property
+    def writing(self) -> set[str]:
+        """The tools that change something, if only for show in a dry run."""
+        return {tool.name for tool in self.tools if tool.annotations is None or not tool.annotations.read_only_hint}
+
 
 def offered(profile: Literal["full", "core"] = "full", *, queries: bool = True) -> Offer:
     """All of it, or with the few tools without which nobody can work."""

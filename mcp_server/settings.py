@@ -1,6 +1,9 @@
 """The settings of the tool server."""
 
-from typing import Annotated, Literal
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
@@ -9,6 +12,8 @@ from shared.service import Bind, Issuers, ServiceSettings
 from shared.settings import setting
 
 KEY_LENGTH = 32
+LIMITS: Final = MappingProxyType({"calls": 240, "writes": 120, "queries": 30, "completions": 120})
+MOST = 1_000_000
 
 
 class McpSettings(ServiceSettings):
@@ -55,6 +60,11 @@ class McpSettings(ServiceSettings):
         "What must hold these processes or no start: what is needed, Landlock too (full), whatever there is (any).",
         default="needed",
     )
+    limits: str = setting(
+        "TASKGATE_MCP_LIMITS",
+        "What one person may do in a minute; what is not named keeps its default, 0 turns a limit off.",
+        default=" ".join(f"{name}={limit}" for name, limit in LIMITS.items()),
+    )
     origins: tuple[str, ...] = setting(
         "TASKGATE_MCP_ORIGINS",
         "Other browser origins that may call with a bearer token.",
@@ -76,8 +86,30 @@ class McpSettings(ServiceSettings):
             raise PydanticCustomError("weak", "has to be one key or more, each of at least 32 characters")
         return value
 
+    @field_validator("limits")
+    @classmethod
+    def _are_limits(cls, value: str) -> str:
+        _per_minute(value)
+        return value
+
+    @property
+    def per_minute(self) -> Mapping[str, int]:
+        """The limits by their names."""
+        return _per_minute(self.limits)
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no log may show."""
         urls = [url.get_secret_value() for url in (self.database_url, self.database_direct_url) if url is not None]
         return (*urls, *(key.get_secret_value() for key in self.state_keys))
+
+
+def _per_minute(text: str) -> Mapping[str, int]:
+    found = dict(LIMITS)
+    for part in re.split(r"[\s,]+", text.strip()):
+        name, _, number = part.partition("=")
+        if name not in LIMITS or not re.fullmatch(r"[0-9]{1,7}", number) or int(number) > MOST:
+            known = ", ".join(LIMITS)
+            raise ValueError(f"has to be name=number pairs with numbers up to {MOST:,}; the names are {known}")
+        found[name] = int(number)
+    return found

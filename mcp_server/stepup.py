@@ -1,4 +1,4 @@
-"""`StepUp`: HTTP 403 for a token that lacks a scope, with the challenge that tells a client what to ask for."""
+"""`StepUp`: HTTP 403 for a token that lacks a scope, with what a client has to ask for, and 429 for a flood."""
 
 import json
 from collections.abc import Mapping, Set
@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_server.access import BASE_SCOPE, EXPORT_SCOPE, EXPORTS, FORBIDDEN, CallerToken
+from mcp_server.budget import BUSY, Budget, Refusal
 from shared.tokens import Caller
 
 # What reads a person's data without being a tool. Everything else but a tool call needs a token and no scope.
@@ -26,11 +27,12 @@ class StepUp:
     unknown tool: they are refused further inside.
     """
 
-    def __init__(self, app: ASGIApp, scopes: Mapping[str, str], metadata_url: str | None) -> None:
-        """The scope of each tool, and where clients learn who gives tokens, if there is such a place."""
+    def __init__(self, app: ASGIApp, scopes: Mapping[str, str], metadata_url: str | None, budget: Budget) -> None:
+        """The scope of each tool, where clients learn who gives tokens if anybody does, and the counts."""
         self._app = app
         self._scopes = dict(scopes)
         self._metadata_url = metadata_url
+        self._budget = budget
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller = _caller(scope)
@@ -45,6 +47,10 @@ class StepUp:
             found = json.loads(body)
         except (ValueError, RecursionError):
             await _error(400, PARSE_ERROR, "the body is not JSON")(scope, receive, send)
+            return
+        if (refused := self._flood(caller, found)) is not None:
+            wait = {"Retry-After": str(refused.retry_after_s)}
+            await _error(429, BUSY, str(refused.problem), wait)(scope, receive, send)
             return
         needs = {self._need(message) for message in (found if isinstance(found, list) else [found])}
         missing = {needed for needed in needs if needed is not None and not caller.may(needed)}
@@ -65,6 +71,14 @@ class StepUp:
                 return EXPORT_SCOPE
             case {"method": str(method)} if method in READING:
                 return BASE_SCOPE
+        return None
+
+    def _flood(self, caller: Caller, message: object) -> Refusal | None:
+        match message:
+            case {"method": "tools/call", "params": {"name": str(name)}}:
+                return self._budget.flood(caller, "tools/call", name)
+            case {"method": str(method)}:
+                return self._budget.flood(caller, method)
         return None
 
     def _challenge(self, granted: Set[str], missing: Set[str]) -> Response:

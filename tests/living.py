@@ -33,6 +33,7 @@ from mcp_server.snapshot.running.workers import Workers
 from mcp_server.tasks.spaces import row_policies
 from shared.asgi import Drain
 from shared.db import Database
+from shared.limits import Limits
 from shared.serve import serve
 from shared.tokens import (
     SCOPES,
@@ -129,10 +130,15 @@ class Living:
         model: Model | None = None,
         offer: Offer | None = None,
         start_mcp: bool = True,
+        limits: str = "calls=0 writes=0 queries=0 completions=0",
+        counts: Limits | None = None,
     ) -> None:
         self.databases = databases
         self.model = model or OfflineModel()
         self.offer = offer
+        # None by default: the tests of one person call far more often than a person would.
+        self.limits = limits
+        self.counts = counts
         self.mcp = Served(_free_port())
         self.gateway = Served(_free_port())
         self.issuer = Signer(ISSUER, [SigningKey.generate()])
@@ -208,6 +214,7 @@ class Living:
                 ),
             ),
             state_keys=(SecretStr(STATE_KEY),),
+            limits=self.limits,
         )
         stack = self.mcp.stack
         http = await stack.enter_async_context(web())
@@ -216,7 +223,9 @@ class Living:
         issuers = await with_known_keys(settings.issuers, http)
         verifier = build_verifier(issuers, self.mcp_url, http, self.mcp_revocations)
         self.workers = await stack.enter_async_context(Workers(2))
-        app = mcp_server.app.create_app(settings, self.mcp_database, verifier, self.mcp.drain, self.workers, self.offer)
+        app = mcp_server.app.create_app(
+            settings, self.mcp_database, verifier, self.mcp.drain, self.workers, self.offer, self.counts
+        )
         await self.mcp.start(Counted(app, self.requests))
 
     async def start_gateway(self) -> None:

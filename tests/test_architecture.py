@@ -51,7 +51,7 @@ BESIDE_SQL: Final = (
 # Imports inside a package flow one way: a module may import those that stand before it.
 ORDER: Final = {
     "shared": (
-        "errors", "settings", "telemetry", "tokens", "db", "revocations", "migrate", "service", "asgi",
+        "errors", "settings", "telemetry", "tokens", "db", "limits", "revocations", "migrate", "service", "asgi",
         "readiness", "serve", "private", "development", "commands", "cli",
     ),
     "shared.development": ("children", "directory", "issuer", "run"),
@@ -94,7 +94,7 @@ ORDER: Final = {
         "tasks", "organize", "journal", "sheets", "database", "transfer", "sharing", "offered",
     ),
     "mcp_server": (
-        "settings", "migrations", "service", "tasks", "snapshot", "icons", "access",
+        "settings", "migrations", "service", "tasks", "snapshot", "icons", "budget", "access",
         "stepup", "tools", "offered", "app",
         "__main__",
     ),

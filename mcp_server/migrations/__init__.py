@@ -4,4 +4,4 @@ from pathlib import Path
 
 from shared.migrate import Schema
 
-SCHEMA = Schema(service="mcp", head="0003", versions=Path(__file__).parent / "versions")
+SCHEMA = Schema(service="mcp", head="0004", versions=Path(__file__).parent / "versions")

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TEXT
 from sqlalchemy.types import TypeEngine
 
+from shared.limits import limits_table
 from shared.revocations import revocations_table
 
 # Text that is compared or sorted. PostgreSQL's usual collations order it unlike SQLite, which would break fractional
@@ -315,5 +316,6 @@ requests = Table(
 
 # Who is turned away -------------------------------------------------------------------------------------------------
 
-# The one table without a space: it belongs to the service, and no person's statement finds it.
+# The two tables without a space: they belong to the service, and no person's statement finds them.
 revocations = revocations_table("mcp", metadata)
+limits = limits_table("mcp", metadata)

@@ -51,6 +51,7 @@ async def ask(sql: str, size: Size, call: CallMeta, resources: Resources) -> Ask
     """The rows of a query, which may stand between the marks that models put around code."""
     if resources.queries is None:
         raise Problem("disabled", "queries are turned off here", "use tasks_find")
+    await resources.budget.spend_on_query(current_caller())
     marked = _MARKED.fullmatch(sql)
     return await resources.queries.ask(current_caller(), call.tz, marked[1] if marked else sql, size)
 

@@ -17,11 +17,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_server.access import CallerToken
 from mcp_server.app import build_server, create_app
+from mcp_server.budget import Budget
 from mcp_server.offered import offered
 from mcp_server.settings import McpSettings
 from mcp_server.stepup import StepUp
 from shared.asgi import Drain
 from shared.db import Database, migration_engine
+from shared.limits import Limits
 from shared.tokens import SCOPES, IssuerProfile, Signer, SigningKey, Verifier, build_verifier, restored
 from tests.living import ISSUER, LEGACY, MODERN, STATE_KEY, Databases, Living
 from tests.mcp_server.wire import (
@@ -171,6 +173,32 @@ async def test_pages_of_a_known_origin_can_read_every_challenge(tmp_path: Path) 
             assert response.status_code == status
             assert response.headers["access-control-allow-origin"] == origin
             assert "www-authenticate" in response.headers["access-control-expose-headers"].lower()
+
+
+async def test_pages_of_a_known_origin_may_send_all_that_the_protocol_wants(tmp_path: Path) -> None:
+    origin = "https://app.example.test"
+    wanted = "authorization, content-type, mcp-protocol-version, mcp-method, mcp-name"
+    async with tool_server(tmp_path, origins=(origin,)) as living, web() as http:
+
+        async def preflight(asking: str) -> httpx2.Response:
+            asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": wanted}
+            return await http.options(living.mcp_url, headers={"Origin": asking, **asked})
+
+        allowed = await preflight(origin)
+        assert allowed.status_code in (200, 204)
+        assert allowed.headers["access-control-allow-origin"] == origin
+        assert "POST" in allowed.headers["access-control-allow-methods"]
+        permitted = {name.strip().lower() for name in allowed.headers["access-control-allow-headers"].split(",")}
+        assert set(wanted.split(", ")) <= permitted
+        # Neither cookies nor anything else that the browser would add by itself.
+        assert "access-control-allow-credentials" not in allowed.headers
+
+        refused = await preflight("https://evil.example.test")
+        assert refused.status_code >= 400
+        assert "access-control-allow-origin" not in refused.headers
+        answered = await post(living.mcp_url, [*headers("garbage"), ("Origin", origin)], message(params=ADD))
+        exposed = answered.headers["access-control-expose-headers"].lower()
+        assert {"www-authenticate", "retry-after"} <= set(exposed.split(", "))
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -356,7 +384,8 @@ async def test_half_a_body_is_not_even_shown_to_the_server() -> None:
     async def send(sent: Message) -> None:
         seen.append(sent)
 
-    await StepUp(app, {"tasks_add": "tasks:write"}, None)(
+    budget = Budget(Limits(), {}, writing=set(), querying=set())
+    await StepUp(app, {"tasks_add": "tasks:write"}, None, budget)(
         {"type": "http", "method": "POST", "user": user}, receive, send
     )
     assert seen == []

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mcp_server.migrations import SCHEMA
 from mcp_server.tasks.spaces import row_policies
-from mcp_server.tasks.tables import changes, metadata, reminders, revocations, tasks
+from mcp_server.tasks.tables import changes, limits, metadata, reminders, revocations, tasks
 from shared.db import Database, Tx
 from shared.migrate import downgrade, upgrade
 from shared.revocations import revoke
@@ -20,8 +20,8 @@ from tests.engines import PostgresDatabase, catalog
 
 NOT_ALLOWED = "42501"
 SPACES = {"ada": "uaaaa", "bob": "ubbbb"}
-# All but the one that belongs to the service.
-OF_PEOPLE = [table for table in metadata.sorted_tables if table is not revocations]
+# All but those that belong to the service.
+OF_PEOPLE = [table for table in metadata.sorted_tables if table not in (revocations, limits)]
 SWEPT = {
     "spaces",
     "members",

@@ -13,18 +13,22 @@ from urllib.parse import urlsplit
 
 from fastmcp.dependencies import Depends
 from fastmcp.exceptions import ToolError
+from fastmcp.prompts import PromptResult
+from fastmcp.resources import ResourceResult
 from fastmcp.server.auth import AccessToken, RemoteAuthProvider, TokenVerifier
 from fastmcp.server.dependencies import get_access_token, get_context
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools.base import ToolResult
 from mcp import MCPError
-from mcp_types import INVALID_PARAMS, CallToolRequestParams
+from mcp_types import INVALID_PARAMS, CallToolRequestParams, GetPromptRequestParams, ReadResourceRequestParams
 from pydantic import AnyHttpUrl, ConfigDict
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware as AsgiLayer
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mcp_server.addresses import read_address
+from mcp_server.answering import answered
 from mcp_server.budget import BUSY, Budget
 from mcp_server.snapshot.queries import Queries
 from mcp_server.tasks.calendar.dates import zone_named
@@ -174,7 +178,10 @@ def _in_our_words(scope: Scope, receive: Receive, send: Send) -> Send:
 
 
 class Guard(Middleware):
-    """Before any request: his minute has room; before a tool, it is known, and the caller's token permits it."""
+    """Before any tool, read or prompt: it is known, a caller is there, his token permits it and his minute has room.
+
+    Tools say by themselves how they end; for the others that is said here.
+    """
 
     def __init__(self, scopes: Mapping[str, str], budget: Budget) -> None:
         self._scopes = dict(scopes)
@@ -198,10 +205,42 @@ class Guard(Middleware):
         name = context.message.name
         if name not in self._scopes:
             raise MCPError(INVALID_PARAMS, f"unknown_tool: there is no tool {name[:40]!r}")
-        caller = current_caller()
-        if not caller.may(self._scopes[name]):
-            raise MCPError(FORBIDDEN, f"insufficient scope, needs: {self._scopes[name]}")
+        permitted_caller(self._scopes[name])
         return await call_next(context)
+
+    async def on_read_resource(
+        self,
+        context: MiddlewareContext[ReadResourceRequestParams],
+        call_next: CallNext[ReadResourceRequestParams, ResourceResult],
+    ) -> ResourceResult:
+        uri = context.message.uri
+        is_export = uri.startswith(EXPORTS)
+        caller = permitted_caller(EXPORT_SCOPE if is_export else BASE_SCOPE)
+        address = read_address(uri)
+        kind = "export" if is_export else address.kind if address else "other"
+        with answered("resource read", caller, MCPError(INVALID_PARAMS, "Resource not found", {"uri": uri}), kind=kind):
+            return await call_next(context)
+
+    async def on_get_prompt(
+        self,
+        context: MiddlewareContext[GetPromptRequestParams],
+        call_next: CallNext[GetPromptRequestParams, PromptResult],
+    ) -> PromptResult:
+        with answered("prompt read", permitted_caller(BASE_SCOPE), unknown_prompt(context.message.name)):
+            return await call_next(context)
+
+
+def unknown_prompt(name: str) -> MCPError:
+    """The answer to whoever names a prompt that is not offered."""
+    return MCPError(INVALID_PARAMS, f"not_found: there is no prompt {name[:40]!r}. Fix: see prompts/list")
+
+
+def permitted_caller(scope: str) -> Caller:
+    """Who sent the request being answered, if his token permits that much."""
+    caller = current_caller()
+    if not caller.may(scope):
+        raise MCPError(FORBIDDEN, f"insufficient scope, needs: {scope}")
+    return caller
 
 
 def current_caller() -> Caller:
@@ -219,7 +258,8 @@ def current_resources() -> Resources:
     return resources
 
 
-def _call_meta() -> CallMeta:
+def current_call() -> CallMeta:
+    """What the client sent beside the arguments."""
     request = get_context().request_context
     meta: Mapping[str, Any] = (request.meta if request is not None else None) or {}
     request_id, tz = meta.get("taskgate/request_id"), meta.get("taskgate/tz")
@@ -259,5 +299,5 @@ async def _writing() -> AsyncGenerator[Tx]:
 # Defaults of tool parameters: invisible in the schema, one per call, committed before the reply leaves.
 ReadTx: Final[Tx] = Depends(_reading)
 WriteTx: Final[Tx] = Depends(_writing)
-ThisCall: Final[CallMeta] = Depends(_call_meta)
+ThisCall: Final[CallMeta] = Depends(current_call)
 TheResources: Final[Resources] = Depends(current_resources)

@@ -8,6 +8,9 @@ from fastmcp.prompts import Prompt
 from fastmcp.resources import Resource, ResourceTemplate
 from fastmcp.server.completions import CompletionHandler
 
+from mcp_server.completions import completing
+from mcp_server.prompts.menu import task_prompts
+from mcp_server.resources import task_resources, task_templates
 from mcp_server.tools.offered import offered_tools
 from mcp_server.tools.surface import TaskTool, scope_of
 from mcp_server.tools.transfer import export_template
@@ -38,4 +41,11 @@ def offered(profile: Literal["full", "core"] = "full", *, queries: bool = True) 
     """All of it, or with the few tools without which nobody can work."""
     tools = offered_tools(profile, queries=queries)
     exports = any(tool.name == "data_export" for tool in tools)
-    return Offer(tools, templates=[export_template()] if exports else [])
+    prompts = task_prompts()
+    return Offer(
+        tools,
+        resources=task_resources(),
+        templates=[*task_templates(), *([export_template()] if exports else [])],
+        prompts=prompts,
+        complete=completing(prompts),
+    )

@@ -93,9 +93,10 @@ ORDER: Final = {
         "wire", "synonyms", "repair", "confirming", "progress", "surface", "render", "receipts", "telling", "overview",
         "tasks", "organize", "journal", "sheets", "database", "transfer", "sharing", "offered",
     ),
+    "mcp_server.prompts": ("asking", "menu"),
     "mcp_server": (
-        "settings", "migrations", "service", "tasks", "snapshot", "icons", "budget", "access",
-        "stepup", "tools", "offered", "app",
+        "settings", "migrations", "service", "tasks", "snapshot", "addresses", "icons", "budget", "answering", "access",
+        "stepup", "tools", "resources", "prompts", "completions", "offered", "app",
         "__main__",
     ),
     "gateway": (

@@ -12,7 +12,7 @@ from mcp_server.tasks.custom import type_of
 from mcp_server.tasks.finding.overview import Overview, read_overview
 from mcp_server.tasks.names import INBOX_NAME, Kind, Named
 from mcp_server.tasks.sight import Area, Sight, read_sight
-from mcp_server.tasks.task import INBOX
+from mcp_server.tasks.task import INBOX, Task
 from mcp_server.tools.render import Reading, quoted, task_line, task_values, title_shown, without_empty
 from mcp_server.tools.surface import TaskTool, make_tool, reads
 from shared.db import Tx
@@ -31,7 +31,7 @@ async def overview(
     found = await read_overview(tx, sight, days=WEEK if show == "week" else 0)
     reading = Reading(sight, tx.now)
     return ToolResult(
-        content=[TextContent(type="text", text=_text(found, reading, show))],
+        content=[TextContent(type="text", text=overview_text(found, reading, show))],
         structured_content=_values(found, reading),
     )
 
@@ -41,7 +41,8 @@ def overview_tools() -> list[TaskTool]:
     return [make_tool(overview, hints=reads, scope="tasks:read", view="task_list")]
 
 
-def _text(found: Overview, reading: Reading, show: str) -> str:
+def overview_text(found: Overview, reading: Reading, show: str) -> str:
+    """Everything at a glance, as a model reads it."""
     sight, everything = reading.sight, show == "all"
     counts = f"{found.open:,} open, {found.overdue:,} overdue, {found.today:,} due today, {found.trash:,} in the trash"
     lines = [f"{reading.moment}, rev {sight.own.space.rev}. {counts}"]
@@ -61,12 +62,16 @@ def _text(found: Overview, reading: Reading, show: str) -> str:
             last = reading.today + timedelta(WEEK if show == "week" else 0)
             lines.append(f'... and {found.due_total - len(found.due):,} more: tasks_find(filter="due:<={last}")')
     if found.reminded:
-        lines.append("reminders of the last 24 hours:")
-        lines += [
-            f"{reading.local(at_us):%m-%d %H:%M} {reading.sight.ref(task)} | {title_shown(task)}"
-            for at_us, task in found.reminded
-        ]
+        lines += ["reminders of the last 24 hours:", *reminded_lines(found.reminded, reading)]
     return "\n".join(lines)
+
+
+def reminded_lines(reminded: Sequence[tuple[int, Task]], reading: Reading) -> list[str]:
+    """What went off lately, a line each."""
+    return [
+        f"{reading.local(at_us):%m-%d %H:%M} {reading.sight.ref(task)} | {title_shown(task)}"
+        for at_us, task in reminded
+    ]
 
 
 def _values(found: Overview, reading: Reading) -> dict[str, Any]:

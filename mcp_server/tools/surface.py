@@ -14,6 +14,7 @@ from mcp_types import TextContent, ToolAnnotations
 from pydantic import ValidationError as PydanticValidationError
 
 from mcp_server.access import current_caller
+from mcp_server.answering import LIMIT_S, one_line, problem_behind
 from mcp_server.icons import tool_icons
 from mcp_server.tools.confirming import Ended, end_behind
 from mcp_server.tools.repair import repair
@@ -24,7 +25,6 @@ from shared.tokens import SCOPES
 
 log = logging.getLogger(__name__)
 
-LIMIT_S: Final = 30.0
 LONG_S: Final = 120.0  # for what may work on 10,000 tasks
 
 
@@ -88,7 +88,7 @@ class TaskTool(FunctionTool):
         except Exception as error:
             if (ended := end_behind(error)) is not None:
                 raise ended from None
-            problem = _problem_behind(error)
+            problem = problem_behind(error)
             if problem is not None:
                 raise _spoken(problem) from None
             if isinstance(error, TimeoutError):
@@ -155,16 +155,7 @@ def _with_notes(result: ToolResult, notes: Sequence[str]) -> ToolResult:
 
 
 def _spoken(problem: Problem) -> ToolError:
-    # What is quoted may hold line breaks; on lines of its own it could pass for words of ours.
-    return ToolError(" ".join(str(problem).splitlines()), log_level=logging.DEBUG)
-
-
-def _problem_behind(error: BaseException | None) -> Problem | None:
-    while error is not None:
-        if isinstance(error, Problem):
-            return error
-        error = error.__cause__
-    return None
+    return ToolError(one_line(problem), log_level=logging.DEBUG)
 
 
 def _argument_problem(error: BaseException | None) -> Problem:

@@ -242,6 +242,18 @@ async def test_what_gets_past_the_first_line_meets_a_second(tmp_path: Path, era:
             assert found["error"] == {"code": -31403, "message": f"insufficient scope, needs: {needed}"}
 
 
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("method", ["resources/read", "prompts/get", "completion/complete"])
+async def test_what_reads_without_being_a_tool_meets_the_second_line_too(tmp_path: Path, era: str, method: str) -> None:
+    async with tool_server(tmp_path, make=without_the_first_line) as living:
+        found = answer(await ask(living, era, living.token("ada", scopes=[]), method, READING[method]))
+        assert found["error"] == {"code": -31403, "message": "insufficient scope, needs: tasks:read"}
+        export = {"uri": "tasks://export/x"}
+        short = living.token("ada", scopes=["tasks:read"])
+        found = answer(await ask(living, era, short, "resources/read", export))
+        assert found["error"] == {"code": -31403, "message": "insufficient scope, needs: data:read"}
+
+
 @pytest.mark.parametrize("mode", [MODERN, LEGACY])
 async def test_a_read_only_token_cannot_add_a_task(living: Living, mode: str) -> None:
     token = living.token("ada", scopes=["tasks:read"])

@@ -104,6 +104,27 @@ async def test_writes_have_a_smaller_limit_and_reading_goes_on(limited: Start) -
         assert await ada.titles() == []
 
 
+async def test_queries_are_counted_wherever_they_run_and_nothing_else_is(limited: Start) -> None:
+    sql = "SELECT 1"
+    refusal = f"busy: 4 queries in this minute are used up. Fix: go on in {LEFT} s, or ask for more in one query"
+    many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) SELECT i FROM n"
+    async with limited("queries=4") as living, living.client("ada") as ada:
+        for _ in range(5):
+            await ada.values("data_query")
+            await ada.values("data_export")
+        await ada.values("data_query", sql=sql)
+        await ada.values("data_export", sql_query=sql, format="csv")
+        [uri] = (await ada.values("data_export", sql=many, format="csv"))["uri"]
+        read = {"uri": uri}
+        assert "result" in answer(await ask(living, MODERN, living.token("ada"), "resources/read", read))
+
+        assert await ada.text("data_query", sql=sql) == refusal
+        assert await ada.text("data_export", sql=sql) == refusal
+        error = answer(await ask(living, MODERN, living.token("ada"), "resources/read", read))["error"]
+        assert error == {"code": -31429, "message": refusal}
+        await ada.values("data_export")
+
+
 async def complete(
     _: PromptReference | ResourceTemplateReference, __: CompletionArgument, ___: CompletionContext | None
 ) -> list[str]:

@@ -34,9 +34,9 @@ class Overview:
 
 
 async def read_overview(tx: Tx, sight: Sight, *, days: int) -> Overview:
-    """What the caller has; `days` ahead of today counts as due soon. Four statements, however much there is."""
+    """What the caller has; `days` ahead of today counts as due soon. Five statements, however much there is."""
     today = tx.now.astimezone(sight.own.space.zone).date()
-    is_open = and_(sight.rows(), tasks.c.status == Status.OPEN, tasks.c.deleted_us.is_(None))
+    is_open = _is_open(sight)
     overdue = or_(and_(tasks.c.due_min.is_(None), tasks.c.due_day < today), tasks.c.due_at_us < microseconds(tx.now))
     last = today + timedelta(days)
     by_list = await tx.all(
@@ -68,8 +68,21 @@ async def read_overview(tx: Tx, sight: Sight, *, days: int) -> Overview:
         by_tag={(row[0], row[1]): row[2] for row in by_tag},
         due=due,
         due_total=sum(row[5] for row in by_list),
-        reminded=await _reminded(tx, is_open),
+        reminded=await read_reminded(tx, sight),
     )
+
+
+async def read_reminded(tx: Tx, sight: Sight) -> Sequence[tuple[int, Task]]:
+    """The reminders of the last day, for those who were not there when they went off."""
+    since = tx.now_us - REMINDED_S * 1_000_000
+    rows = await tx.all(
+        select(*LINE_COLUMNS, reminders.c.fire_us)
+        .join_from(tasks, reminders, and_(reminders.c.space_id == tasks.c.space_id, reminders.c.task_no == tasks.c.no))
+        .where(_is_open(sight), reminders.c.fire_us > since, reminders.c.fire_us <= tx.now_us)
+        .order_by(reminders.c.fire_us.desc(), tasks.c.no)
+        .limit(DUE_SHOWN)
+    )
+    return [(row[-1], as_task(row)) for row in rows]
 
 
 async def _due(tx: Tx, is_open: ColumnElement[bool], last: date) -> Sequence[Task]:
@@ -82,14 +95,5 @@ async def _due(tx: Tx, is_open: ColumnElement[bool], last: date) -> Sequence[Tas
     return [as_task(row) for row in rows]
 
 
-async def _reminded(tx: Tx, is_open: ColumnElement[bool]) -> Sequence[tuple[int, Task]]:
-    """The reminders of the last day, for those who were not there when they went off."""
-    since = tx.now_us - REMINDED_S * 1_000_000
-    rows = await tx.all(
-        select(*LINE_COLUMNS, reminders.c.fire_us)
-        .join_from(tasks, reminders, and_(reminders.c.space_id == tasks.c.space_id, reminders.c.task_no == tasks.c.no))
-        .where(is_open, reminders.c.fire_us > since, reminders.c.fire_us <= tx.now_us)
-        .order_by(reminders.c.fire_us.desc(), tasks.c.no)
-        .limit(DUE_SHOWN)
-    )
-    return [(row[-1], as_task(row)) for row in rows]
+def _is_open(sight: Sight) -> ColumnElement[bool]:
+    return and_(sight.rows(), tasks.c.status == Status.OPEN, tasks.c.deleted_us.is_(None))

@@ -12,11 +12,13 @@ import httpx2
 from fastmcp import FastMCP
 from mcp.server.caching import CacheHint
 from mcp.server.request_state import RequestStateSecurity
+from mcp_types import SubscriptionsListenRequestParams
 from starlette.middleware import Middleware as AsgiLayer
 from starlette.types import ASGIApp
 
 from mcp_server.access import EXPORT_SCOPE, Guard, Resources, TaskgateAuth
 from mcp_server.budget import Budget
+from mcp_server.live.streams import LISTEN, Streams
 from mcp_server.migrations import SCHEMA
 from mcp_server.offered import Offer, offered
 from mcp_server.settings import McpSettings
@@ -70,7 +72,7 @@ def create_app(
     if offer is None:
         offer = offered(settings.profile, queries=workers is not None)
     budget = _budget(settings, offer, counts)
-    server = build_server(settings, database, verifier, offer, workers, budget)
+    server = build_server(settings, database, verifier, offer, workers, budget, drain)
     assert isinstance(server.auth, TaskgateAuth)
     public = urlsplit(settings.mcp_url)
     hosts = {public.netloc, *settings.hosts}
@@ -103,18 +105,20 @@ def build_server(
     offer: Offer,
     workers: Workers | None = None,
     budget: Budget | None = None,
+    drain: Drain | None = None,
 ) -> FastMCP[Any]:
     """The MCP server with this offer, all of it behind the guard."""
     keys = [key.get_secret_value() for key in settings.state_keys]
     queries = Queries(database, workers) if workers is not None else None
     budget = budget or _budget(settings, offer)
     resources = Resources(database, Cursors([key.encode() for key in keys]), queries, budget)
+    streams = Streams(database, verifier, drain or Drain(), resources.default_tz)
     server = FastMCP(
         "taskgate",
         version=__version__,
         instructions=INSTRUCTIONS,
         auth=TaskgateAuth(verifier, settings.issuers, settings.mcp_url),
-        lifespan=_lifespan(resources),
+        lifespan=_lifespan(resources, streams),
         mask_error_details=True,
         list_page_size=50,
         dereference_schemas=False,  # ours refer to nothing, and every list would be searched for that
@@ -133,6 +137,7 @@ def build_server(
     server.add_middleware(Guard(offer.scopes, budget))
     low = server._mcp_server  # noqa: SLF001 (no public way yet; a test notices when it goes)
     low.cache_hints = CACHE_HINTS
+    low.add_request_handler(LISTEN, SubscriptionsListenRequestParams, streams)
     # Otherwise every call would run the whole tools/list first, only to learn one schema.
     low.get_tool_input_schema = {tool.name: tool.parameters for tool in offer.tools}.get
     return server
@@ -214,9 +219,10 @@ def require_locks(settings: McpSettings, locks: Locks) -> None:
         log.warning("sql workers lack: %s", ", ".join(missing))
 
 
-def _lifespan(resources: Resources) -> Callable[[FastMCP[Any]], Any]:
+def _lifespan(resources: Resources, streams: Streams) -> Callable[[FastMCP[Any]], Any]:
     @asynccontextmanager
     async def lifespan(_: FastMCP[Any]) -> AsyncGenerator[dict[str, Any]]:
-        yield {"taskgate": resources}
+        async with streams.running():
+            yield {"taskgate": resources}
 
     return lifespan

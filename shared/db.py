@@ -6,9 +6,10 @@ place that makes engines; it knows how SQLite and PostgreSQL differ, so that nob
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from time import monotonic
@@ -74,6 +75,7 @@ class Tx:
     connection: AsyncConnection
     caller: Caller
     now: datetime
+    written: set[str] = field(default_factory=set)
 
     @property
     def now_us(self) -> int:
@@ -85,8 +87,13 @@ class Tx:
         """Whether this transaction runs on SQLite, for the few statements that have to differ."""
         return self.connection.dialect.name == "sqlite"
 
+    def wrote(self, what: str) -> None:
+        """Say what this transaction writes; who wants to hear of it does so once that is committed."""
+        self.written.add(what)
+
     async def rollback(self) -> None:
         """Take everything back and end: for dry runs and repeats, whose answer is known but must not be written."""
+        self.written.clear()
         transaction = self.connection.get_transaction()
         if transaction is not None:
             undoing = transaction.rollback()
@@ -141,6 +148,7 @@ class Database:
         self._now = now
         self._on_sqlite = self._url.get_backend_name() == "sqlite"
         self._writer = asyncio.Lock()
+        self._hearers: list[Callable[[AbstractSet[str]], None]] = []
         # One is enough of a file; a server is asked for all of them.
         self._opened_at_start = 1 if self._on_sqlite else pool_size
         self._engine = _engine(self._url, pool_size)
@@ -203,6 +211,18 @@ class Database:
             )
             return bool(found.scalar())
 
+    @contextmanager
+    def heard_by(self, hear: Callable[[AbstractSet[str]], None]) -> Iterator[None]:
+        """Meanwhile `hear` is told what each transaction of this process wrote, right after its commit.
+
+        It must not raise: what it would spoil has been saved.
+        """
+        self._hearers.append(hear)
+        try:
+            yield
+        finally:
+            self._hearers.remove(hear)
+
     @asynccontextmanager
     async def begin(self, caller: Caller, *, write: bool = False, steady: bool = False) -> AsyncGenerator[Tx]:
         """One transaction as this caller: committed at the end of the block, rolled back when the block raises.
@@ -239,8 +259,12 @@ class Database:
                     if self._scope is not None and not self._on_sqlite:
                         scope = self._scope(caller)
                         await connection.execute(_tell(tuple(scope)), scope)
-                    yield Tx(connection, caller, self._now())
+                    tx = Tx(connection, caller, self._now())
+                    yield tx
                     saving = True
+                if tx.written:
+                    for hear in tuple(self._hearers):
+                        hear(tx.written)
         except DBAPIError as error:
             if saving and error.connection_invalidated:
                 raise Problem(

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final, Self
 
 import httpx2
@@ -32,7 +33,7 @@ from mcp_server.settings import McpSettings
 from mcp_server.snapshot.running.workers import Workers
 from mcp_server.tasks.spaces import row_policies
 from shared.asgi import Drain
-from shared.db import Database
+from shared.db import Database, clock
 from shared.limits import Limits
 from shared.serve import serve
 from shared.tokens import (
@@ -153,6 +154,8 @@ class Living:
         self.session_keys = [SESSION_KEY]
         # How far the gateway's idea of when tokens expire is ahead of the clock.
         self.gateway_ahead_s = 0.0
+        # How far the clock of the tool server is ahead.
+        self.mcp_ahead = timedelta()
         self.requests: list[str] = []
         self._suffix = ""
         self.connection: Connection | None = None
@@ -218,10 +221,18 @@ class Living:
         )
         stack = self.mcp.stack
         http = await stack.enter_async_context(web())
-        self.mcp_database = Database(self.databases.mcp, pool_size=10, scope=row_policies)
+        self.mcp_database = Database(
+            self.databases.mcp, pool_size=10, scope=row_policies, now=lambda: clock() + self.mcp_ahead
+        )
         stack.push_async_callback(self.mcp_database.close)
         issuers = await with_known_keys(settings.issuers, http)
-        verifier = build_verifier(issuers, self.mcp_url, http, self.mcp_revocations)
+        verifier = build_verifier(
+            issuers,
+            self.mcp_url,
+            http,
+            self.mcp_revocations,
+            now=lambda: time.time() + self.mcp_ahead.total_seconds(),
+        )
         self.workers = await stack.enter_async_context(Workers(2))
         app = mcp_server.app.create_app(
             settings, self.mcp_database, verifier, self.mcp.drain, self.workers, self.offer, self.counts

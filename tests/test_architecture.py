@@ -94,9 +94,10 @@ ORDER: Final = {
         "tasks", "organize", "journal", "sheets", "database", "transfer", "sharing", "offered",
     ),
     "mcp_server.prompts": ("asking", "menu"),
+    "mcp_server.live": ("bell", "seeing", "touched", "news", "streams"),
     "mcp_server": (
         "settings", "migrations", "service", "tasks", "snapshot", "addresses", "icons", "budget", "answering", "access",
-        "stepup", "tools", "resources", "prompts", "completions", "offered", "app",
+        "stepup", "tools", "resources", "prompts", "completions", "live", "offered", "app",
         "__main__",
     ),
     "gateway": (

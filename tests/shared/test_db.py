@@ -100,6 +100,29 @@ async def test_a_statement_that_is_given_up_halfway_holds_nobody_up(tmp_path: Pa
     await database.close()
 
 
+async def test_what_was_written_is_told_once_it_can_be_read_and_only_then(counter_url: str) -> None:
+    database = Database(counter_url)
+    told: list[set[str]] = []
+    with database.heard_by(lambda written: told.append(set(written))):
+        async with database.begin(ADA, write=True) as tx:
+            await step(tx)
+            tx.wrote("the counter")
+            assert told == []
+        assert told == [{"the counter"}]
+        with pytest.raises(ZeroDivisionError):
+            async with database.begin(ADA, write=True) as tx:
+                tx.wrote("what breaks")
+                raise ZeroDivisionError
+        async with database.begin(ADA, write=True) as tx:
+            tx.wrote("what is taken back")
+            await tx.rollback()
+        await count(database)
+    async with database.begin(ADA, write=True) as tx:
+        tx.wrote("what nobody wants to hear any more")
+    assert told == [{"the counter"}]
+    await database.close()
+
+
 async def test_what_was_rolled_back_by_hand_is_not_kept(counter_url: str) -> None:
     database = Database(counter_url)
     async with database.begin(ADA, write=True) as tx:

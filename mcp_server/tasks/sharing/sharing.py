@@ -133,6 +133,7 @@ async def accept(op: Op, invitation: Invitation) -> tuple[str, Member]:
     )
     if owner not in op.sight.people:
         await remember(tx, me, owner, op.area.alias)
+    tx.wrote(me)  # besides the owner's space: the caller sees more from now on
     return op.area.label(row.name), member
 
 

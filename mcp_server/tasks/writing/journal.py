@@ -226,6 +226,7 @@ def _request_key(op: Op, call: Call) -> dict[str, str]:
 
 async def _save(op: Op, call: Call, answer: Answer) -> None:
     tx, space_id = op.tx, op.space.id
+    tx.wrote(space_id)
     await tx.execute(_COUNT, {"space": space_id, "next": op.next_no})
     await tx.execute(
         insert(ops),

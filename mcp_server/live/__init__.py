@@ -1,0 +1,1 @@
+"""What a person is told while a client listens: which of the addresses it watches have changed."""

@@ -8,6 +8,7 @@ from fastmcp.prompts import Prompt
 from fastmcp.resources import Resource, ResourceTemplate
 from fastmcp.server.completions import CompletionHandler
 
+from mcp_server.board.board import board
 from mcp_server.completions import completing
 from mcp_server.prompts.menu import task_prompts
 from mcp_server.resources import task_resources, task_templates
@@ -44,7 +45,7 @@ def offered(profile: Literal["full", "core"] = "full", *, queries: bool = True) 
     prompts = task_prompts()
     return Offer(
         tools,
-        resources=task_resources(),
+        resources=[*task_resources(), board()],
         templates=[*task_templates(), *([export_template()] if exports else [])],
         prompts=prompts,
         complete=completing(prompts),

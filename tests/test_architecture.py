@@ -97,7 +97,7 @@ ORDER: Final = {
     "mcp_server.live": ("bell", "seeing", "touched", "news", "streams"),
     "mcp_server": (
         "settings", "migrations", "service", "tasks", "snapshot", "addresses", "icons", "budget", "answering", "access",
-        "stepup", "tools", "resources", "prompts", "completions", "live", "offered", "app",
+        "stepup", "board", "tools", "resources", "prompts", "completions", "live", "offered", "app",
         "__main__",
     ),
     "gateway": (

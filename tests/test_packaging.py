@@ -102,7 +102,12 @@ def test_a_wheel_holds_the_three_packages_whole_and_nothing_else(tmp_path: Path)
     assert tops(names) == {*PACKAGES, "taskgate.dist-info"}
     ours = {str(path.relative_to(ROOT)) for path in repository() if path.relative_to(ROOT).parts[0] in PACKAGES}
     assert {name for name in names if ".dist-info/" not in name} == ours
-    for needed in ("gateway/page/index.html", "gateway/instructions.md", "mcp_server/instructions.md"):
+    for needed in (
+        "gateway/page/index.html",
+        "gateway/instructions.md",
+        "mcp_server/instructions.md",
+        "mcp_server/board/board.html",
+    ):
         assert needed in names
     for package in ("gateway", "mcp_server"):
         assert any(fnmatch(name, f"{package}/migrations/versions/*.py") for name in names)

@@ -8,6 +8,7 @@ from fastmcp.tools.base import ToolResult
 from mcp_types import TextContent
 
 from mcp_server.access import CallMeta, ReadTx, ThisCall
+from mcp_server.board.board import URI
 from mcp_server.tasks.custom import type_of
 from mcp_server.tasks.finding.overview import Overview, read_overview
 from mcp_server.tasks.names import INBOX_NAME, Kind, Named
@@ -38,7 +39,7 @@ async def overview(
 
 def overview_tools() -> list[TaskTool]:
     """The tool of this file."""
-    return [make_tool(overview, hints=reads, scope="tasks:read", view="task_list")]
+    return [make_tool(overview, hints=reads, scope="tasks:read", view="task_list", app=URI)]
 
 
 def overview_text(found: Overview, reading: Reading, show: str) -> str:

@@ -108,10 +108,14 @@ def make_tool(
     view: str,
     repeatable: bool = False,
     confirms: bool = False,
+    app: str = "",
     face: Face | None = None,
     limit_s: float = LIMIT_S,
 ) -> TaskTool:
-    """The tool a function becomes; what clients see of it stands in `wire.py` under its name, unless it is given."""
+    """The tool a function becomes; what clients see of it stands in `wire.py` under its name, unless it is given.
+
+    Hosts that can show the results to a person find what shows them at the address `app`.
+    """
     if scope not in SCOPES:
         raise ValueError(f"{scope} is no scope")
     seen = face or face_of(function.__name__)
@@ -126,6 +130,8 @@ def make_tool(
             "taskgate/scopes": [scope],
             "taskgate/view": view,
             **({"taskgate/confirms": True} if confirms else {}),
+            # Older hosts know the flat key alone.
+            **({"ui": {"resourceUri": app}, "ui/resourceUri": app} if app else {}),
         },
     )
     assert isinstance(tool, TaskTool)

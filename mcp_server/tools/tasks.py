@@ -9,6 +9,7 @@ from mcp_types import TextContent
 from pydantic import BaseModel, ConfigDict
 
 from mcp_server.access import CallMeta, ReadTx, Resources, TheResources, ThisCall, WriteTx
+from mcp_server.board.board import URI
 from mcp_server.tasks.finding.details import Details, read_details
 from mcp_server.tasks.finding.find import find, matching
 from mcp_server.tasks.refs import read_refs
@@ -272,7 +273,7 @@ async def tasks_delete(
 def task_tools() -> list[TaskTool]:
     """The tools of this file, in the order in which clients see them."""
     return [
-        make_tool(tasks_find, hints=reads, scope="tasks:read", view="task_list"),
+        make_tool(tasks_find, hints=reads, scope="tasks:read", view="task_list", app=URI),
         make_tool(tasks_add, hints=adds, scope="tasks:write", view="receipt"),
         make_tool(tasks_edit, hints=changes, scope="tasks:write", view="receipt", confirms=True),
         make_tool(tasks_complete, hints=adds, scope="tasks:write", view="receipt"),

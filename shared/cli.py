@@ -83,7 +83,7 @@ def _spoken(command: Callable[[], int]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     # Not before it is known that this is our `shared`.
-    from shared.commands import databases, keys, running, tokens
+    from shared.commands import connect, databases, keys, running, tokens
 
     parser = argparse.ArgumentParser(prog="taskgate", description="Tasks for people and for the models they work with.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -159,6 +159,18 @@ def _parser() -> argparse.ArgumentParser:
         step = _add(key, name, run, meaning)
         step.add_argument("file", type=Path, metavar="FILE", help="what TASKGATE_GATEWAY_SIGNING_KEYS_FILE names")
     step.add_argument("--json", action="store_true", help="the same as one line of JSON")
+
+    client = _add(
+        commands, "connect", connect.connect, "print what connects a client, or put it into the client's file"
+    )
+    client.add_argument("client", metavar="CLIENT", nargs="?", help="which client; left out, they are listed")
+    client.add_argument("--url", metavar="URL", help="the tool server's address with its /mcp, if not that of here")
+    _add_reach(client)
+    client.add_argument(
+        "--token", action="store_true", help="for a client that cannot sign in: it reads a token that you export"
+    )
+    client.add_argument("--write", action="store_true", help="put it into the client's file; a .bak keeps the old one")
+    client.add_argument("--json", action="store_true", help="the same as one line of JSON")
 
     _add(commands, "version", running.version, "print the versions of this program and of what it stands on")
     return parser

@@ -57,6 +57,7 @@ ORDER: Final = {
     "shared.development": ("children", "directory", "issuer", "run"),
     "shared.commands": (
         "outcome", "installed", "reach", "credentials", "key_file", "running", "databases", "tokens", "keys",
+        "in_place", "clients", "merging", "connect",
     ),
     "mcp_server.tasks": (
         "task", "words", "calendar", "tables", "positions", "spaces", "names", "sight", "rows", "refs", "cursors",

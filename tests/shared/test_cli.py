@@ -112,6 +112,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         "user revoke --help",
         "keys promote --help",
         "keys list --help",
+        "connect --help",
     ],
 )
 def test_help_loads_nothing_but_the_standard_library_and_the_command_line(words: str, tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ finally:
     )
     loaded = set(done.stderr.split()) - set(bare.stdout.split())
     strangers = {name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names}
-    light = {"databases", "installed", "keys", "outcome", "running", "tokens"}
+    light = {"connect", "databases", "installed", "keys", "outcome", "running", "tokens"}
     assert strangers <= {"shared", "shared.cli", "shared.commands", *(f"shared.commands.{name}" for name in light)}
     assert "shared.cli" in strangers
 

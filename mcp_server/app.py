@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 
 import httpx2
 from fastmcp import FastMCP
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from mcp.server import NotificationOptions
 from mcp.server.caching import CacheHint
 from mcp.server.request_state import RequestStateSecurity
-from mcp_types import SubscriptionsListenRequestParams
+from mcp_types import DiscoverRequest, DiscoverResult, SubscriptionsListenRequestParams
 from starlette.middleware import Middleware as AsgiLayer
 from starlette.types import ASGIApp
 
@@ -135,12 +137,31 @@ def build_server(
     if offer.complete is not None:
         server.completion(offer.complete)
     server.add_middleware(Guard(offer.scopes, budget))
+    server.add_middleware(FixedLists())
     low = server._mcp_server  # noqa: SLF001 (no public way yet; a test notices when it goes)
     low.cache_hints = CACHE_HINTS
+    low.notification_options = NotificationOptions()  # the same as `FixedLists`, for the older era
     low.add_request_handler(LISTEN, SubscriptionsListenRequestParams, streams)
     # Otherwise every call would run the whole tools/list first, only to learn one schema.
     low.get_tool_input_schema = {tool.name: tool.parameters for tool in offer.tools}.get
     return server
+
+
+class FixedLists(Middleware):
+    """Promises no news of lists: what is offered changes only with a restart."""
+
+    async def on_discover(
+        self,
+        context: MiddlewareContext[DiscoverRequest],
+        call_next: CallNext[DiscoverRequest, DiscoverResult | dict[str, Any]],
+    ) -> DiscoverResult | dict[str, Any]:
+        found = await call_next(context)
+        assert isinstance(found, DiscoverResult)
+        can = found.capabilities
+        for lists in (can.tools, can.prompts, can.resources):
+            if lists is not None:
+                lists.list_changed = False
+        return found
 
 
 async def run(settings: McpSettings, fd: int | None) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Set
 from typing import Final
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
-from mcp_types import INVALID_REQUEST, PARSE_ERROR
+from mcp_types import HEADER_MISMATCH, INVALID_REQUEST, PARSE_ERROR, PROTOCOL_VERSION_META_KEY
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -60,8 +61,11 @@ class StepUp:
             await _error(400, INVALID_REQUEST, "the body has to be one JSON-RPC 2.0 request or notification")(
                 scope, receive, send
             )
+        elif _contradicts(found, trimmed := _trimmed(scope)):
+            told = "the MCP-Protocol-Version header and the body name different versions"
+            await _error(400, HEADER_MISMATCH, told, request_id=found.get("id"))(scope, receive, send)
         else:
-            await self._app(scope, _replayed(body, receive), send)
+            await self._app(trimmed, _replayed(body, receive), send)
 
     def _need(self, message: object) -> str | None:
         match message:
@@ -94,9 +98,15 @@ class StepUp:
         return _error(403, FORBIDDEN, f"insufficient scope, needs: {needed}", challenge)
 
 
-def _error(status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+def _error(
+    status: int,
+    code: int,
+    message: str,
+    headers: Mapping[str, str] | None = None,
+    request_id: str | int | None = None,
+) -> Response:
     error = {"code": code, "message": message}
-    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, status, headers)
+    return JSONResponse({"jsonrpc": "2.0", "id": request_id, "error": error}, status, headers)
 
 
 def _is_message(found: object) -> bool:
@@ -104,6 +114,14 @@ def _is_message(found: object) -> bool:
         case {"jsonrpc": "2.0", "method": str(), **rest}:
             named = isinstance(rest.get("id", ""), str | int) and not isinstance(rest.get("id"), bool)
             return named and isinstance(rest.get("params", {}), dict)
+    return False
+
+
+def _contradicts(message: object, scope: Scope) -> bool:
+    """Whether a body of the newer era comes with a header of another, after which the library would judge it."""
+    match message:
+        case {"params": {"_meta": {**meta}}} if isinstance(version := meta.get(PROTOCOL_VERSION_META_KEY), str):
+            return Headers(scope=scope).getlist("mcp-protocol-version") != [version]
     return False
 
 
@@ -123,6 +141,14 @@ async def _whole_body(receive: Receive) -> bytes | None:
         body += message.get("body", b"")
         if not message.get("more_body", False):
             return bytes(body)
+
+
+def _trimmed(scope: Scope) -> Scope:
+    """The request without the blanks around the values of its headers, which not every parser takes away.
+
+    They are no part of a value (RFC 9110, 5.5), but the library would find that it differs from the body.
+    """
+    return {**scope, "headers": [(name, value.strip(b" \t")) for name, value in scope["headers"]]}
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_server.access import BASE_SCOPE, EXPORT_SCOPE, EXPORTS, FORBIDDEN, CallerToken
 from mcp_server.budget import BUSY, Budget, Refusal
+from mcp_server.cancelling import Running
 from shared.tokens import Caller
 
 # What reads a person's data without being a tool. Everything else but a tool call needs a token and no scope.
@@ -34,6 +35,7 @@ class StepUp:
         self._scopes = dict(scopes)
         self._metadata_url = metadata_url
         self._budget = budget
+        self._running = Running()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller = _caller(scope)
@@ -65,7 +67,7 @@ class StepUp:
             told = "the MCP-Protocol-Version header and the body name different versions"
             await _error(400, HEADER_MISMATCH, told, request_id=found.get("id"))(scope, receive, send)
         else:
-            await self._app(trimmed, _replayed(body, receive), send)
+            await self._running.answer(self._app, caller, found, trimmed, _replayed(body, receive), send)
 
     def _need(self, message: object) -> str | None:
         match message:

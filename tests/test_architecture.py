@@ -98,7 +98,7 @@ ORDER: Final = {
     "mcp_server.live": ("bell", "seeing", "touched", "news", "streams"),
     "mcp_server": (
         "settings", "migrations", "service", "tasks", "snapshot", "addresses", "icons", "budget", "answering", "access",
-        "stepup", "board", "tools", "resources", "prompts", "completions", "live", "offered", "app",
+        "cancelling", "stepup", "board", "tools", "resources", "prompts", "completions", "live", "offered", "app",
         "__main__",
     ),
     "gateway": (

@@ -12,6 +12,14 @@ const hear = async () => {
 
 const REDIRECT = "http://127.0.0.1:1/callback";
 
+const textOf = (blocks) => blocks.map(({ text }) => text).join("\n");
+
+/** What the person says to a question of the server, as the client hands it on. */
+export async function answerOf({ params }) {
+  say({ question: params.message });
+  return hear();
+}
+
 /** The `OAuthClientProvider` of both SDKs. */
 export class Wallet {
   redirectUrl = REDIRECT;
@@ -58,6 +66,7 @@ export class Wallet {
 /** Do what the test says, with the connections that `connect` makes and the sign-ins that `finish` completes. */
 export async function obey(wallet, connect, finish) {
   let connection;
+  let changed;
   const signedIn = async (work) => {
     for (;;) {
       try {
@@ -82,8 +91,50 @@ export async function obey(wallet, connect, finish) {
     async call({ name, arguments: given }) {
       const progress = [];
       const onprogress = (report) => progress.push(report.progress);
-      const { content, isError } = await signedIn(({ call }) => call({ name, arguments: given }, { onprogress }));
-      return { text: content.map(({ text }) => text).join("\n"), isError: Boolean(isError), progress };
+      const { content, isError, structuredContent } = await signedIn(({ call }) =>
+        call({ name, arguments: given }, { onprogress }));
+      return { text: textOf(content), isError: Boolean(isError), progress, values: structuredContent ?? {} };
+    },
+    // The call ends with its first report.
+    async leave({ name, arguments: given }) {
+      const leaving = new AbortController();
+      const options = { onprogress: () => leaving.abort(), signal: leaving.signal };
+      const outcome = await signedIn(({ call }) => call({ name, arguments: given }, options)).catch((error) => error);
+      if (!leaving.signal.aborted) throw outcome;
+      return {};
+    },
+    async resources() {
+      const { resources } = await signedIn(({ client }) => client.listResources());
+      return { found: resources.map(({ uri }) => uri) };
+    },
+    async read({ uri }) {
+      const { contents } = await signedIn(({ client }) => client.readResource({ uri }));
+      return { text: textOf(contents) };
+    },
+    async prompts() {
+      const { prompts } = await signedIn(({ client }) => client.listPrompts());
+      return { found: prompts.map(({ name }) => name) };
+    },
+    async prompt({ name, arguments: given }) {
+      const { messages } = await signedIn(({ client }) => client.getPrompt({ name, arguments: given }));
+      return { text: textOf(messages.map(({ content }) => content)) };
+    },
+    async complete({ prompt, argument }) {
+      const ref = { type: "ref/prompt", name: prompt };
+      const { completion } = await signedIn(({ client }) => client.complete({ ref, argument }));
+      return { found: completion.values };
+    },
+    async listen({ uris }) {
+      await signedIn(({ client }) => {
+        changed = new Promise((resolve) => {
+          client.setNotificationHandler("notifications/resources/updated", ({ params }) => resolve(params.uri));
+        });
+        return client.listen({ resourceSubscriptions: uris });
+      });
+      return {};
+    },
+    async hear() {
+      return { uri: await changed };
     },
     spoil() {
       wallet.spoilAccessToken();

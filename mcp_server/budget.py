@@ -33,6 +33,7 @@ _METHODS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "resources/read": (CALLS,),
         "prompts/get": (CALLS,),
         "completion/complete": (COMPLETIONS,),
+        "subscriptions/listen": (CALLS,),
     }
 )
 

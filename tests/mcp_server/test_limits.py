@@ -155,6 +155,19 @@ async def test_what_is_no_tool_is_refused_as_an_error_of_the_protocol(
         }
 
 
+async def test_a_stream_costs_a_call_when_it_is_opened(limited: Start) -> None:
+    async with limited("calls=3") as living, living.client("ada") as ada:
+        for _ in range(2):
+            async with ada.client.listen(resource_subscriptions=["tasks://today"]):
+                pass
+        await ada.values("tasks_find")
+        with pytest.raises(MCPError) as refused:
+            async with ada.client.listen(resource_subscriptions=["tasks://today"]):
+                pass
+        assert refused.value.error.code == -31429
+        assert refused.value.error.message.startswith("busy: 3 calls in this minute are used up. Fix: go on in 17 s")
+
+
 async def test_lists_and_greetings_are_never_counted(limited: Start) -> None:
     async with limited("calls=1 writes=1 queries=1 completions=1") as living:
         token = living.token("ada")

@@ -1,46 +1,38 @@
-"""The door to a database: an engine with the right habits, and `Tx`, without which no statement runs.
+"""The door to a database, and `Tx`, without which no statement runs.
 
-A `Tx` exists only for a `Caller`, lives as long as one transaction and carries its one clock. This file is the only
-place that makes engines; it knows how SQLite and PostgreSQL differ, so that nobody else has to.
+A `Tx` exists only for a `Caller`, lives as long as one transaction and carries its one clock. Whatever SQLite and
+PostgreSQL want differently is settled here and in `engines.py`, so that nobody else has to know.
 """
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint_if_cancelled
 from sqlalchemy import (
-    URL,
     CursorResult,
     Executable,
     Row,
     Text,
     bindparam,
     column,
-    event,
     func,
-    make_url,
     select,
     table,
     text,
     true,
 )
-from sqlalchemy.engine import Connection
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection
-from sqlalchemy.util import await_only
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared.engines import WRITER_WAIT_S, async_url, service_engine
 from shared.errors import Problem
 from shared.tokens import Caller
 
@@ -51,21 +43,6 @@ AnyRow = Row[*tuple[Any, ...]]
 
 # What a transaction tells PostgreSQL's row policies; nothing for databases or services without them.
 Scope = Callable[[Caller], Mapping[str, str]]
-
-SQLITE_PRAGMAS: Final = (
-    "journal_mode=WAL",
-    "synchronous=FULL",  # a reply leaves after COMMIT, so a power cut must not take the COMMIT back
-    "busy_timeout=5000",
-    "foreign_keys=ON",
-    "trusted_schema=OFF",
-    "cell_size_check=ON",
-    "temp_store=MEMORY",
-    "cache_size=-16000",
-    "journal_size_limit=67108864",
-)
-WRITER_WAIT_S: Final = 5.0
-POOL_WAIT_S: Final = 2.0
-IDLE_BEFORE_PING_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +128,7 @@ class Database:
         self._hearers: list[Callable[[AbstractSet[str]], None]] = []
         # One is enough of a file; a server is asked for all of them.
         self._opened_at_start = 1 if self._on_sqlite else pool_size
-        self._engine = _engine(self._url, pool_size)
+        self._engine = service_engine(self._url, pool_size)
 
     @property
     def on_sqlite(self) -> bool:
@@ -337,121 +314,10 @@ async def _whole(work: Awaitable[T]) -> T:
         raise
 
 
-def migration_engine(url: str) -> AsyncEngine:
-    """An engine of one unpooled connection for schema changes; migrations bring their own transaction and lock."""
-    address = async_url(url)
-    if address.get_backend_name() != "sqlite":
-        return create_async_engine(address, poolclass=NullPool, connect_args={"statement_cache_size": 0})
-    engine = create_async_engine(address, poolclass=NullPool, connect_args={"timeout": 60})
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def plain(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        # Foreign keys stay off: copying a table for a change would otherwise delete the rows that refer to it.
-        connection.isolation_level = None
-        _switch_to_wal(connection)
-        _run_pragmas(connection, ("foreign_keys=OFF",))
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def lock(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def async_url(url: str) -> URL:
-    """The address with the driver we use, whichever of the usual spellings it was given in."""
-    try:
-        address = make_url(url)
-    except ArgumentError:  # its text would repeat the address, and with it a password
-        raise Problem("bad_request", "this is no database address", "e.g. sqlite:///tasks.db") from None
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
-    name = address.get_backend_name() if address.drivername != "postgres" else "postgres"
-    if name not in drivers:
-        raise Problem("bad_request", f"{name} is no database this runs on", "use sqlite:///... or postgresql://...")
-    return address.set(drivername=drivers[name])
-
-
 @cache
 def _tell(names: tuple[str, ...]) -> Executable:
     """Set these for the transaction only: through a pooler a setting of the session would reach other people."""
     return select(*(func.set_config(name, bindparam(name), true()) for name in names))
-
-
-def _engine(url: URL, pool_size: int) -> AsyncEngine:
-    if url.get_backend_name() == "sqlite":
-        engine = create_async_engine(url, pool_size=5, max_overflow=0, pool_timeout=POOL_WAIT_S, hide_parameters=True)
-        _speak_sqlite(engine)
-        return engine
-    engine = create_async_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=POOL_WAIT_S,
-        pool_recycle=900,
-        hide_parameters=True,  # an error is logged with its statement; the values are people's own
-        # No prepared statements: behind a pooler they belong to somebody else's connection.
-        connect_args={"statement_cache_size": 0, "command_timeout": 6, "timeout": 3},
-    )
-    _ping_the_idle(engine)
-    return engine
-
-
-def _speak_sqlite(engine: AsyncEngine) -> None:
-    """Take BEGIN over from the driver, which would send it too late and not at all for reads."""
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None
-        _run_pragmas(connection, SQLITE_PRAGMAS)
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get("taskgate_write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def _run_pragmas(connection: DBAPIConnection, pragmas: Sequence[str]) -> None:
-    cursor = connection.cursor()
-    for pragma in pragmas:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _switch_to_wal(connection: DBAPIConnection) -> None:
-    """Turn a new file into WAL mode. SQLite refuses a second one that does the same at that moment, without waiting."""
-    deadline = monotonic() + WRITER_WAIT_S
-    while True:
-        try:
-            _run_pragmas(connection, ("journal_mode=WAL",))
-        except sqlite3.OperationalError:
-            if monotonic() > deadline:
-                raise
-            await_only(asyncio.sleep(0.01))
-        else:
-            return
-
-
-def _ping_the_idle(engine: AsyncEngine) -> None:
-    """Try connections that have rested: after a restart of the database, the first request must not fail.
-
-    A ping before every checkout would cost a round trip each time; under load no connection rests long enough.
-    """
-
-    @event.listens_for(engine.sync_engine, "checkin")
-    def rest(_: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-        entry.info["idle_since"] = monotonic()
-
-    @event.listens_for(engine.sync_engine, "checkout")
-    def wake(connection: DBAPIConnection, entry: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
-        since = entry.info.get("idle_since")
-        if since is None or monotonic() - since < IDLE_BEFORE_PING_S:
-            return
-        try:
-            alive = engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error as error:
-            raise DisconnectionError("the connection did not survive its rest") from error
-        if not alive:
-            raise DisconnectionError("the connection did not survive its rest")
 
 
 def _problem_of(error: DBAPIError) -> Problem | None:

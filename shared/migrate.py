@@ -117,7 +117,7 @@ async def _locked(schema: Schema, url: str) -> AsyncGenerator["AsyncConnection"]
 async def _connection(url: str) -> AsyncGenerator["AsyncConnection"]:
     from sqlalchemy.exc import DBAPIError
 
-    from shared.db import async_url, migration_engine
+    from shared.engines import async_url, migration_engine
 
     engine = migration_engine(url)
     try:
@@ -180,7 +180,7 @@ def _create_private_file(url: str) -> None:
 
 
 def _sqlite_file(url: str) -> Path | None:
-    from shared.db import async_url
+    from shared.engines import async_url
 
     address = async_url(url)
     return Path(address.database) if address.get_backend_name() == "sqlite" and address.database else None

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 
-from shared.db import migration_engine
+from shared.engines import migration_engine
 
 INSTALL: Final = "apt-get install postgresql"
 OLDEST: Final = 15

@@ -27,7 +27,7 @@ FORBIDDEN: Final = {
 OWNERS: Final = {
     "jwt": ("shared.tokens",),
     "os.environ": ("shared.settings",),
-    "create_async_engine": ("shared.db",),
+    "create_async_engine": ("shared.engines",),
     "ctypes": ("mcp_server.snapshot.running.jail",),
     "alembic": ("shared.migrate", "mcp_server.migrations", "gateway.migrations"),
     "agents": (
@@ -51,8 +51,8 @@ BESIDE_SQL: Final = (
 # Imports inside a package flow one way: a module may import those that stand before it.
 ORDER: Final = {
     "shared": (
-        "errors", "settings", "telemetry", "tokens", "db", "limits", "revocations", "migrate", "service", "asgi",
-        "readiness", "serve", "private", "development", "commands", "cli",
+        "errors", "settings", "telemetry", "tokens", "engines", "db", "limits", "revocations", "migrate", "service",
+        "asgi", "readiness", "serve", "private", "development", "commands", "cli",
     ),
     "shared.development": ("children", "directory", "issuer", "run"),
     "shared.commands": (

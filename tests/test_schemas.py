@@ -9,7 +9,7 @@ import gateway.tables
 import mcp_server.tasks.tables
 from gateway.migrations import SCHEMA as GATEWAY
 from mcp_server.migrations import SCHEMA as MCP
-from shared.db import migration_engine
+from shared.engines import migration_engine
 from shared.migrate import Schema, downgrade, upgrade
 from tests.engines import catalog
 

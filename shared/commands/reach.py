@@ -9,9 +9,10 @@ from typing import Any, Protocol, runtime_checkable
 from pydantic import SecretStr, create_model
 from sqlalchemy import MetaData, Table
 
-from shared.db import Database, async_url
+from shared.db import Database
 from shared.development import settings_of
 from shared.development.directory import MARK
+from shared.engines import async_url
 from shared.errors import Problem
 from shared.migrate import require_schema
 from shared.revocations import own_rows, revocations_table

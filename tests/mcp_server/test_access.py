@@ -22,7 +22,8 @@ from mcp_server.offered import offered
 from mcp_server.settings import McpSettings
 from mcp_server.stepup import StepUp
 from shared.asgi import Drain
-from shared.db import Database, migration_engine
+from shared.db import Database
+from shared.engines import migration_engine
 from shared.limits import Limits
 from shared.tokens import SCOPES, IssuerProfile, Signer, SigningKey, Verifier, build_verifier, restored
 from tests.living import ISSUER, LEGACY, MODERN, STATE_KEY, Databases, Living

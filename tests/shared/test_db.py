@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, event, insert, select, update
 from sqlalchemy.schema import CreateTable
 
-from shared.db import Database, Tx, async_url, migration_engine
+from shared.db import Database, Tx
+from shared.engines import async_url, migration_engine
 from shared.errors import Problem
 from shared.tokens import service
 from tests.engines import PostgresDatabase

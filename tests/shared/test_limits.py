@@ -9,7 +9,8 @@ from typing import Final
 import pytest
 from sqlalchemy import MetaData, event, func, select
 
-from shared.db import Database, migration_engine
+from shared.db import Database
+from shared.engines import migration_engine
 from shared.limits import MOST_KEYS, WINDOW_S, Limits, SharedPermits, limits_table
 from shared.tokens import service
 from tests.engines import PostgresDatabase

@@ -16,7 +16,8 @@ from gateway.migrations import SCHEMA as GATEWAY
 from gateway.tables import metadata as gateway_metadata
 from mcp_server.migrations import SCHEMA as MCP
 from mcp_server.tasks.tables import metadata as mcp_metadata
-from shared.db import Database, migration_engine
+from shared.db import Database
+from shared.engines import migration_engine
 from shared.errors import Problem
 from shared.migrate import Schema, downgrade, require_schema, status, upgrade
 from tests.engines import PostgresDatabase, catalog

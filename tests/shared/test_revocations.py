@@ -10,7 +10,8 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import MetaData, Table, event, func, select, text
 
-from shared.db import Database, migration_engine
+from shared.db import Database
+from shared.engines import migration_engine
 from shared.errors import Problem
 from shared.revocations import KEPT_LONGER_S, RevocationList, own_rows, revocations_table, revoke
 from shared.tokens import Caller, Revocation, restored, service

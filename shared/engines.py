@@ -2,14 +2,14 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Final
 
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection
 from sqlalchemy.util import await_only
@@ -28,6 +28,7 @@ SQLITE_PRAGMAS: Final = (
     "journal_size_limit=67108864",
 )
 WRITER_WAIT_S: Final = 5.0
+UPGRADE_WAIT_S: Final = 60.0
 POOL_WAIT_S: Final = 2.0
 IDLE_BEFORE_PING_S: Final = 1.0
 
@@ -57,18 +58,18 @@ def migration_engine(url: str) -> AsyncEngine:
     address = async_url(url)
     if address.get_backend_name() != "sqlite":
         return create_async_engine(address, poolclass=NullPool, connect_args={"statement_cache_size": 0})
-    engine = create_async_engine(address, poolclass=NullPool, connect_args={"timeout": 60})
+    engine = create_async_engine(address, poolclass=NullPool, connect_args={"timeout": UPGRADE_WAIT_S})
 
     @event.listens_for(engine.sync_engine, "connect")
     def plain(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         # Foreign keys stay off: copying a table for a change would otherwise delete the rows that refer to it.
         connection.isolation_level = None
-        _switch_to_wal(connection)
+        _patiently(lambda: _run_pragmas(connection, ("journal_mode=WAL",)), WRITER_WAIT_S)
         _run_pragmas(connection, ("foreign_keys=OFF",))
 
     @event.listens_for(engine.sync_engine, "begin")
     def lock(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _patiently(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"), UPGRADE_WAIT_S)
 
     return engine
 
@@ -107,14 +108,16 @@ def _run_pragmas(connection: DBAPIConnection, pragmas: Sequence[str]) -> None:
     cursor.close()
 
 
-def _switch_to_wal(connection: DBAPIConnection) -> None:
-    """Turn a new file into WAL mode. SQLite refuses a second one that does the same at that moment, without waiting."""
-    deadline = monotonic() + WRITER_WAIT_S
+def _patiently(work: Callable[[], object], wait_s: float) -> None:
+    """Do this as soon as SQLite lets us. Where waiting might never end, it refuses at once, whatever its timeout says:
+    two that turn a new file into WAL mode, or one that begins while another one is closing.
+    """
+    deadline = monotonic() + wait_s
     while True:
         try:
-            _run_pragmas(connection, ("journal_mode=WAL",))
-        except sqlite3.OperationalError:
-            if monotonic() > deadline:
+            work()
+        except (sqlite3.OperationalError, OperationalError) as error:
+            if "locked" not in str(error) or monotonic() > deadline:
                 raise
             await_only(asyncio.sleep(0.01))
         else:

@@ -1,15 +1,13 @@
 """The task list inside a host that shows MCP Apps: what people see and do in it, and what it cannot do."""
 
 import re
-from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 import pytest
 from mcp_types import CallToolResult
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from tests.end_to_end.apps_host import ABLE, Hosts
-from tests.end_to_end.browser import ARGUMENTS, PATIENCE_MS
 from tests.javascript import Node
 from tests.living import Living
 from tests.mcp_server.guests import home
@@ -28,16 +26,6 @@ HOSTILE: Final = (
     "\u202etxt.exe\u2066 {{style}} ${alert(6)} %s",
     "\N{GRINNING FACE}" * 500,
 )
-
-
-@pytest.fixture(scope="session")
-async def browser(chromium: str, anyio_backend: str) -> AsyncGenerator[Browser]:  # noqa: ARG001
-    """The browser; it is started once."""
-    expect.set_options(timeout=PATIENCE_MS)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture

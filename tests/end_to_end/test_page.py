@@ -4,16 +4,16 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from agents.items import TResponseStreamEvent
-from playwright.async_api import Browser, Locator, async_playwright, expect
+from playwright.async_api import Browser, Locator, expect
 
 from gateway.offline import OfflineModel
-from tests.end_to_end.browser import ARGUMENTS, PATIENCE_MS, Tab, Tabs, printed
+from tests.end_to_end.browser import PATIENCE_MS, Tab, Tabs, printed
 from tests.living import Databases, Living
 from tests.models import BrokenModel, ObedientModel
 
@@ -55,16 +55,6 @@ class HesitantModel(OfflineModel):
             self.stopped.set()
             raise
         self._words -= 1
-
-
-@pytest.fixture(scope="session")
-async def browser(chromium: str, anyio_backend: str) -> AsyncGenerator[Browser]:  # noqa: ARG001
-    """The browser; it is started once."""
-    expect.set_options(timeout=PATIENCE_MS)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture

@@ -141,6 +141,7 @@ class PythonClient:
 class FastMcpClient(PythonClient):
     """The client of FastMCP, which stands on the Python SDK and speaks to it in its own words."""
 
+    # Another class with most of the same words; where they differ, the methods are written anew below.
     client: fastmcp.Client[Any]  # type: ignore[assignment]
 
     async def tools(self) -> list[str]:

@@ -31,6 +31,8 @@ from tests.mcp_server.wire import (
     ADD,
     ERAS,
     FIND,
+    GREETING,
+    OPEN,
     answer,
     ask,
     assert_nothing_changed,
@@ -44,17 +46,6 @@ from tests.web import web
 
 pytestmark = pytest.mark.anyio
 
-# What a client may ask for with any token, in the eras that know it.
-OPEN: Final = {
-    "server/discover": ERAS[:1],
-    "initialize": ERAS[1:],
-    "ping": ERAS[1:],
-    "tools/list": ERAS,
-    "prompts/list": ERAS,
-    "resources/list": ERAS,
-    "resources/templates/list": ERAS,
-}
-GREETING: Final = {"protocolVersion": ERAS[1], "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
 READING: Final[dict[str, dict[str, Any]]] = {
     "resources/read": {"uri": "tasks://inbox"},
     "resources/subscribe": {"uri": "tasks://inbox"},

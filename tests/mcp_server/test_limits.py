@@ -21,7 +21,7 @@ from shared.settings import SettingsFault, load
 from shared.tokens import service
 from tests.living import LEGACY, MODERN, Databases, Living
 from tests.mcp_server.statements import statements
-from tests.mcp_server.wire import ERAS, FIND, answer, ask
+from tests.mcp_server.wire import ERAS, FIND, GREETING, OPEN, answer, ask
 from tests.models import ObedientModel
 
 pytestmark = pytest.mark.anyio
@@ -30,16 +30,6 @@ LEFT: Final = 17
 USED_UP: Final = f"busy: 5 calls in this minute are used up. Fix: go on in {LEFT} s, or do more in one call"
 ADD_TEA: Final = {"tasks": [{"title": "Tea"}]}
 COMPLETE: Final = {"ref": {"type": "ref/prompt", "name": "plan_day"}, "argument": {"name": "day", "value": ""}}
-GREETING: Final = {"protocolVersion": ERAS[1], "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
-FREE: Final = {
-    "server/discover": ERAS[:1],
-    "initialize": ERAS[1:],
-    "ping": ERAS[1:],
-    "tools/list": ERAS,
-    "prompts/list": ERAS,
-    "resources/list": ERAS,
-    "resources/templates/list": ERAS,
-}
 
 
 class Clock:
@@ -173,7 +163,7 @@ async def test_lists_and_greetings_are_never_counted(limited: Start) -> None:
         token = living.token("ada")
 
         async def all_free() -> None:
-            for method, eras in FREE.items():
+            for method, eras in OPEN.items():
                 for era in eras:
                     params = GREETING if method == "initialize" else {}
                     assert "result" in answer(await ask(living, era, token, method, params)), method

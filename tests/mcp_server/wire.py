@@ -17,6 +17,17 @@ ERAS: Final = (MODERN, "2025-11-25")
 ADD: Final = {"name": "tasks_add", "arguments": {"tasks": [{"title": "Planted"}]}}
 FIND: Final = {"name": "tasks_find", "arguments": {}}
 META: Final = {"io.modelcontextprotocol/protocolVersion": MODERN, "io.modelcontextprotocol/clientCapabilities": {}}
+# What a client may ask for with any token, in the eras that know it.
+OPEN: Final = {
+    "server/discover": ERAS[:1],
+    "initialize": ERAS[1:],
+    "ping": ERAS[1:],
+    "tools/list": ERAS,
+    "prompts/list": ERAS,
+    "resources/list": ERAS,
+    "resources/templates/list": ERAS,
+}
+GREETING: Final = {"protocolVersion": ERAS[1], "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
 
 
 def message(

@@ -49,20 +49,22 @@ def protected(
     headers: Sequence[str],
     body_limit: int,
     trusted_proxies: Sequence[str],
+    larger: Mapping[tuple[str, str], int] = MappingProxyType({}),
 ) -> ASGIApp:
     """An application behind everything that stands between it and the network, from the inside out.
 
     `origins` are other sites whose pages may call; they may send `headers` besides the usual ones, and no cookies.
+    `larger` are the methods and paths, or beginnings of paths, that take larger bodies, and how large those may be.
     """
     public = urlsplit(public_url)
     own = f"{public.scheme}://{public.netloc}"
-    app = BodyLimit(app, body_limit)
+    app = BodyLimit(app, body_limit, larger)
     app = HostOriginGuard(app, {public.netloc, *hosts}, {own, *origins})
     if origins:
         app = CORSMiddleware(
             app,
             allow_origins=origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=sorted({"GET", "POST", *(method for method, _ in larger)}),
             allow_headers=["Authorization", "Content-Type", *headers],
             expose_headers=["WWW-Authenticate", "Retry-After", "X-Request-Id"],
         )
@@ -194,17 +196,22 @@ class BodyLimit:
     answers by itself and tells the application that the client is gone.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, larger: Mapping[tuple[str, str], int] = MappingProxyType({})
+    ) -> None:
+        """A request whose method and the beginning of whose path stand in `larger` has the limit given there."""
         self._app = app
         self._max_bytes = max_bytes
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        max_bytes = self._limit(scope)
         announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdecimal() and int(announced) > self._max_bytes:
-            await self._refuse(scope, receive, send)
+        if announced.isdecimal() and int(announced) > max_bytes:
+            await _refuse(max_bytes, scope, receive, send)
             return
         arrived = 0
         started = refused = False
@@ -213,11 +220,11 @@ class BodyLimit:
             nonlocal arrived, refused
             message = await receive()
             arrived += len(message.get("body", b""))
-            if arrived <= self._max_bytes:
+            if arrived <= max_bytes:
                 return message
             if not (started or refused):
                 refused = True
-                await self._refuse(scope, receive, send)
+                await _refuse(max_bytes, scope, receive, send)
             return {"type": "http.disconnect"}
 
         async def unless_refused(message: Message) -> None:
@@ -233,9 +240,16 @@ class BodyLimit:
             if not refused:
                 raise
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        problem = Problem("too_big", f"the body is larger than {self._max_bytes} bytes", "send less at a time")
-        await problem_response(problem, {"Connection": "close"})(scope, receive, send)
+    def _limit(self, scope: Scope) -> int:
+        for (method, start), limit in self._larger.items():
+            if scope["method"] == method and scope["path"].startswith(start):
+                return limit
+        return self._max_bytes
+
+
+async def _refuse(max_bytes: int, scope: Scope, receive: Receive, send: Send) -> None:
+    problem = Problem("too_big", f"the body is larger than {max_bytes} bytes", "send less at a time")
+    await problem_response(problem, {"Connection": "close"})(scope, receive, send)
 
 
 class SecurityHeaders:

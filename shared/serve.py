@@ -24,6 +24,7 @@ REQUEST_S: Final = 10.0
 HEAD_BYTES: Final = 65_536
 # How much of a body may still come after its request was answered.
 REST_BYTES: Final = 2**21
+PACE_BYTES: Final = 65_536  # in a second, as slow lines still do
 # Above every idle limit of proxies and clients, or they send into a connection that is just being closed.
 KEEP_ALIVE_S: Final = 75
 # The net below `finish`, and below that the one for whatever `finish` did not know about.
@@ -137,8 +138,8 @@ class Receiving(_Parser):
     """Gives uvicorn's HTTP protocols, which would wait for ever, a limit for the time and size of what is sent.
 
     A request has to arrive whole within `request_s`, its head within 64 KiB, counting also what is sent ahead while an
-    answer is on its way. Streams and answers are not limited here. `cycle` is uvicorn's name for a request with its
-    answer; the newest one of the connection stands in it.
+    answer is on its way. A large body may take longer while it comes at a pace. Streams and answers have no limit here.
+    `cycle` is uvicorn's name for a request with its answer; the newest one of the connection stands in it.
     """
 
     request_s = REQUEST_S
@@ -146,6 +147,7 @@ class Receiving(_Parser):
     _whole: object = None  # the newest request that has arrived whole
     _timer: asyncio.TimerHandle | None = None
     _unclaimed = 0  # bytes that belong to no request yet
+    _arrived = 0  # bytes since the timer was set
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -153,6 +155,7 @@ class Receiving(_Parser):
 
     def data_received(self, data: bytes) -> None:
         self._unclaimed += len(data)
+        self._arrived += len(data)
         super().data_received(data)
         self._judge()
 
@@ -184,7 +187,16 @@ class Receiving(_Parser):
 
     def _expect(self) -> None:
         if self._timer is None and not self.transport.is_closing():
-            self._timer = self.loop.call_later(self.request_s, self._close)
+            self._arrived = 0
+            self._timer = self.loop.call_later(self.request_s, self._late)
+
+    def _late(self) -> None:
+        self._timer = None
+        keeps_pace = self._arrived >= PACE_BYTES * self.request_s
+        if keeps_pace and self.cycle is not None and self.cycle.more_body:
+            self._expect()
+        else:
+            self._close()
 
     def _rest(self) -> None:
         if self._timer is not None:

@@ -303,6 +303,22 @@ async def test_a_body_above_the_limit_is_refused_and_the_connection_closed(
     assert answer.json()["code"] == "too_big"
 
 
+async def test_only_what_may_be_larger_is_taken_where_it_goes(client_of: ClientOf) -> None:
+    async with client_of(BodyLimit(echo, 10, {("PUT", "/files/"): 100, ("POST", "/speech"): 1000})) as client:
+        assert (await client.put("/files/one", content=b"x" * 100)).status_code == 200
+        assert (await client.put("/files/one", content=chunks(60, 40))).status_code == 200
+        for method, path, size in (
+            ("PUT", "/files/one", 101),
+            ("POST", "/files/one", 11),
+            ("PUT", "/elsewhere/files/", 11),
+            ("PUT", "/files", 11),
+            ("PUT", "/speech", 11),
+        ):
+            for body in (b"x" * size, chunks(size)):
+                answer = await client.request(method, path, content=body)
+                assert (answer.status_code, answer.headers["connection"]) == (413, "close")
+
+
 async def test_an_application_is_not_even_asked_about_a_body_announced_too_big(client_of: ClientOf) -> None:
     asked: list[str] = []
 

@@ -306,6 +306,27 @@ async def test_what_is_sent_by_halves_is_not_waited_for_and_nothing_else_is_cut(
 
 
 @pytest.mark.anyio
+async def test_a_large_body_may_take_longer_while_it_comes_at_a_pace() -> None:
+    size = 40 * 65_536
+
+    async def received(request: Request) -> Response:
+        return Response(str(len(await request.body())))
+
+    async def case(connect: Connect) -> None:
+        reader, writer = await connect()
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)
+        clock = asyncio.get_running_loop().time
+        # Each piece is half a limit's worth, so the whole takes many times the limit.
+        for _ in range(40):
+            due = clock() + SOON_S / 2
+            await send_all(writer, b"x" * 65_536, 1)
+            await asyncio.sleep(due - clock())
+        assert (await reader.readuntil(str(size).encode())).startswith(b"HTTP/1.1 200")
+
+    await with_each_parser(Starlette(routes=[Route("/", received, methods=["POST"])]), SOON_S, case)
+
+
+@pytest.mark.anyio
 async def test_a_head_without_end_is_cut_by_its_size() -> None:
     async def case(connect: Connect) -> None:
         reader, writer = await connect()

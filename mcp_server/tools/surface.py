@@ -109,12 +109,14 @@ def make_tool(
     repeatable: bool = False,
     confirms: bool = False,
     app: str = "",
+    file: str = "",
     face: Face | None = None,
     limit_s: float = LIMIT_S,
 ) -> TaskTool:
     """The tool a function becomes; what clients see of it stands in `wire.py` under its name, unless it is given.
 
-    Hosts that can show the results to a person find what shows them at the address `app`.
+    Hosts that can show the results to a person find what shows them at the address `app`. The argument `file` takes
+    what a file says, so that hosts that hold the file may put it there themselves.
     """
     if scope not in SCOPES:
         raise ValueError(f"{scope} is no scope")
@@ -130,6 +132,7 @@ def make_tool(
             "taskgate/scopes": [scope],
             "taskgate/view": view,
             **({"taskgate/confirms": True} if confirms else {}),
+            **({"taskgate/file": file} if file else {}),
             # Older hosts know the flat key alone.
             **({"ui": {"resourceUri": app}, "ui/resourceUri": app} if app else {}),
         },

@@ -169,7 +169,14 @@ def transfer_tools() -> list[TaskTool]:
     return [
         make_tool(data_export, hints=reads, scope=EXPORT_SCOPE, view="receipt"),
         make_tool(
-            data_import, hints=adds, scope="tasks:write", view="receipt", repeatable=True, confirms=True, limit_s=LONG_S
+            data_import,
+            hints=adds,
+            scope="tasks:write",
+            view="receipt",
+            repeatable=True,
+            confirms=True,
+            file="content",
+            limit_s=LONG_S,
         ),
     ]
 

@@ -102,7 +102,8 @@ ORDER: Final = {
         "__main__",
     ),
     "gateway": (
-        "settings", "migrations", "service", "tables", "turn", "items", "store", "running", "connection", "toolbox",
+        "settings", "migrations", "service", "words",
+        "tables", "turn", "items", "store", "running", "connection", "toolbox",
         "offline", "agent", "history", "chat", "sealing", "oidc", "sessions", "login", "assets", "endpoints",
         "app", "__main__",
     ),

@@ -39,7 +39,7 @@ OWNERS: Final = {
         "gateway.offline",
         "gateway.app",
     ),
-    "chatkit.widgets": (),
+    "chatkit.widgets": ("gateway.widgets.card",),
 }
 
 # What is loaded into the processes in which people's SQL runs.
@@ -102,7 +102,7 @@ ORDER: Final = {
         "__main__",
     ),
     "gateway": (
-        "settings", "migrations", "service", "words",
+        "settings", "migrations", "service", "words", "widgets",
         "tables", "turn", "items", "store", "running", "connection", "toolbox",
         "offline", "agent", "history", "chat", "sealing", "oidc", "sessions", "login", "assets", "endpoints",
         "app", "__main__",

@@ -2,28 +2,41 @@
 
 import logging
 from contextlib import AsyncExitStack
-from typing import Final
+from dataclasses import dataclass
 
 import httpx2
-from agents import Model, set_tracing_disabled
+from agents import set_tracing_disabled
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from gateway.agent import Assistant, choose_model
+from gateway.actions import Actions
+from gateway.agent import Assistant
+from gateway.answering.running import Running
+from gateway.asking import Asking
 from gateway.assets import Assets
+from gateway.attachments import UPLOADS, Attachments, FileReading, Keeping, Proofs, open_keeping
+from gateway.beginning import Beginning
 from gateway.chat import TaskChat, use_utc
 from gateway.connection import Connection
+from gateway.dictation import BODY_LIMIT as SPEECH_LIMIT
+from gateway.dictation import Dictation
 from gateway.endpoints import Endpoints
+from gateway.endpoints.api import Api
+from gateway.endpoints.chatkit import BODY_LIMIT, ChatKitEndpoint
+from gateway.entities import Entities
+from gateway.front import ToolFront
 from gateway.login import SignIn
 from gateway.migrations import SCHEMA
+from gateway.models import Models, choose, client_of
 from gateway.oidc import LoginIssuer, find_issuer
-from gateway.running import Running
 from gateway.sealing import Sealing
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
-from gateway.store import ThreadStore
+from gateway.store import Feedback, Leases, ThreadStore, Waiting
 from gateway.tables import revocations
-from gateway.toolbox import ToolFront
+from gateway.toolbox import Toolboxes
+from gateway.usage import Usage
+from gateway.writing import Rooms, Writer
 from shared.asgi import Drain, Probes, protected
 from shared.db import Database, clock
 from shared.migrate import require_schema
@@ -35,44 +48,88 @@ from shared.tokens import Signer, Verifier, build_verifier, with_known_keys
 
 log = logging.getLogger(__name__)
 
-BODY_LIMIT: Final = 256 * 1024
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the gateway reaches: the tool server, the models, and what may be missing."""
+
+    connection: Connection
+    models: Models
+    dictation: Dictation
+    keeping: Keeping | None = None  # without it, attachments are off
+    issuer: LoginIssuer | None = None  # without it, browsers bring a token instead of signing in
 
 
 def create_app(
     settings: GatewaySettings,
     database: Database,
     verifier: Verifier,
-    connection: Connection,
-    model: Model,
-    model_name: str,
+    around: Surroundings,
     drain: Drain,
     running: Running,
-    issuer: LoginIssuer | None,
 ) -> ASGIApp:
-    """The gateway as one ASGI application; without an issuer, browsers bring a token instead of signing in."""
+    """The gateway as one ASGI application."""
     use_utc()
     # Otherwise the SDK sends prompts and tool data to its vendor, with whatever provider's key it finds.
     set_tracing_disabled(True)
     signer = Signer(settings.gateway_url, settings.keys)
-    front = ToolFront()
-    chat = TaskChat(
-        ThreadStore(database), Assistant(model, front), front, connection, signer, audience=settings.mcp_url
-    )
+    limits = settings.chat_limits
     session_keys = [key.get_secret_value() for key in settings.session_keys]
-    sessions = Sessions(database, Sealing(session_keys, "refresh tokens"), issuer)
-    sign_in = SignIn(verifier, sessions, issuer, Sealing(session_keys, "sign-in"), settings.gateway_url, clock)
+    attachments = files = None
+    if around.keeping is not None:
+        attachments = Attachments(database, around.keeping, Proofs(session_keys, settings.gateway_url, clock))
+        files = FileReading(attachments, images=settings.model_images)
+    front = ToolFront()
+    toolboxes = Toolboxes(around.connection, signer, settings.mcp_url, limits.calls, files)
+    shown = {"shown": attachments.shown} if attachments is not None else {}
+    store = ThreadStore(database, threads=limits.threads, items=limits.items, **shown)
+    leases = Leases(database, limit=limits.streams)
+    asking = Asking(Waiting(database), store, limits.output)
+    usage = Usage(database, turns_per_minute=limits.turns, tokens_per_day=limits.tokens)
+    rooms = Rooms(
+        store=store,
+        usage=usage,
+        models=around.models,
+        assistant=Assistant(around.models.default.model, front),
+        front=front,
+        toolboxes=toolboxes,
+        asking=asking,
+        files=files,
+        limits=limits,
+    )
+    chat = TaskChat(store, Writer(rooms), asking, Actions(toolboxes, store), Feedback(database))
+    sessions = Sessions(database, Sealing(session_keys, "refresh tokens"), around.issuer)
+    sign_in = SignIn(verifier, sessions, around.issuer, Sealing(session_keys, "sign-in"), settings.gateway_url, clock)
     published = {
         "jwks.json": signer.jwks,
         "oauth-authorization-server": signer.metadata(f"{settings.gateway_url}/.well-known/jwks.json"),
     }
-    endpoints = Endpoints(chat, sign_in, running, drain, Assets(), published, model_name)
+    chatkit = ChatKitEndpoint(
+        chat,
+        sign_in,
+        running,
+        leases,
+        Beginning(store, toolboxes, asking),
+        usage,
+        around.dictation,
+        attachments,
+        limits,
+        drain,
+    )
+    api = Api(chatkit, leases, Entities(lambda turn: toolboxes.open(turn, turn.id)))
+    features = {"dictation": around.dictation.is_on, "attachments": attachments is not None}
+    endpoints = Endpoints(chatkit, api, sign_in, Assets(), published, around.models, features, attachments)
     app = protected(
         Starlette(routes=endpoints.routes()),
         public_url=settings.gateway_url,
         hosts=settings.hosts,
         origins=settings.origins,
-        headers=["X-Taskgate-Client"],
+        headers=["X-Taskgate-Client", "X-Taskgate-Page"],
         body_limit=BODY_LIMIT,
+        larger={
+            **(UPLOADS if attachments is not None else {}),
+            **({("POST", "/chatkit"): SPEECH_LIMIT} if around.dictation.is_on else {}),
+        },
         trusted_proxies=settings.trusted_proxies,
     )
     # The tool server is not among what has to be ready: history works without it.
@@ -109,12 +166,29 @@ async def run(settings: GatewaySettings, fd: int | None) -> None:
         verifier = build_verifier(issuers, settings.gateway_url, http, revoked)
         issuer = await login_issuer(settings, http, verifier)
         connection = await stack.enter_async_context(Connection(settings.mcp_address or settings.mcp_url))
-        model_name, model = await choose_model(settings)
-        log.info("model chosen", extra={"model": model_name})
+        limits = settings.chat_limits
+        key = settings.model_key.get_secret_value() if settings.model_key is not None else ""
+        models = await choose(
+            settings.model,
+            settings.model_url,
+            key,
+            first_s=limits.model_first_s,
+            silence_s=limits.model_silence_s,
+            choices=settings.model_choices,
+            fallback=settings.model_fallback,
+        )
+        stack.push_async_callback(models.close)
+        dictation = Dictation(
+            client_of(settings.model_url, key, read_s=limits.model_silence_s), settings.transcription_model
+        )
+        s3_key = settings.s3_key.get_secret_value() if settings.s3_key is not None else ""
+        keeping = open_keeping(settings.attachments, http, s3_key)
+        log.info("model chosen", extra={"model": models.default.label})
+        around = Surroundings(connection, models, dictation, keeping, issuer)
         drain, running = Drain(), Running()
         settle()
         await serve(
-            create_app(settings, database, verifier, connection, model, model_name, drain, running, issuer),
+            create_app(settings, database, verifier, around, drain, running),
             bind=settings.bind,
             fd=fd,
             drain=drain,

@@ -10,13 +10,21 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
 import httpx2
 from mcp import MCPError
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult, PaginatedRequestParams, RequestParamsMeta, Tool
+from mcp_types import (
+    HEADER_MISMATCH,
+    CallToolResult,
+    InputRequiredResult,
+    InputResponses,
+    PaginatedRequestParams,
+    RequestParamsMeta,
+    Tool,
+)
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +103,7 @@ class Connection:
             mode=PROTOCOL,
             cache=None,  # a cache of the client would serve one person's answers to another
             read_timeout_seconds=READ_LIMIT_S,
+            elicitation_callback=_never,  # says that questions may be put to our people; `call` hands them on
         )
         self._stack = AsyncExitStack()
         self._listing = asyncio.Lock()
@@ -116,13 +125,45 @@ class Connection:
         """What the tool server tells models about itself; empty until it was first reached."""
         return self._instructions
 
+    @property
+    def known_tools(self) -> tuple[Tool, ...]:
+        """The newest list there was; empty until the tool server was first reached."""
+        return self._tools
+
     async def call(
-        self, bearer: str, name: str, arguments: Mapping[str, Any], meta: Mapping[str, Any]
-    ) -> CallToolResult:
-        """One tool call with this token. Raises `MCPError`."""
+        self,
+        bearer: str,
+        name: str,
+        arguments: Mapping[str, Any],
+        meta: Mapping[str, Any],
+        answers: InputResponses | None = None,
+        state: str | None = None,
+    ) -> CallToolResult | InputRequiredResult:
+        """One tool call with this token, perhaps with answers to what the tool asked before. Raises `MCPError`.
+
+        A tool that wants to know something first comes back with its questions, and has done nothing.
+        """
+
+        async def send() -> CallToolResult | InputRequiredResult:
+            return await self._client.session.call_tool(
+                name,
+                dict(arguments),
+                input_responses=answers,
+                request_state=state,
+                meta=cast("RequestParamsMeta", dict(meta)),
+                allow_input_required=True,
+            )
+
         bound = _bearer.set(bearer)
         try:
-            return await self._client.call_tool(name, dict(arguments), meta=cast("RequestParamsMeta", dict(meta)))
+            return await send()
+        except MCPError as error:
+            if error.code != HEADER_MISMATCH:
+                raise
+            # The tool is not what the list said any more; reading the list again mends that.
+            self.forget_tools()
+            await self._fetch()
+            return await send()
         finally:
             _bearer.reset(bound)
 
@@ -171,6 +212,11 @@ class Connection:
         least, most = LIST_FRESH_S
         # A tool without a declared scope is never offered: we would not know what token to make for it.
         return tuple(tool for tool in found if scopes_of(tool) is not None), min(max(ttl_ms / 1_000, least), most)
+
+
+async def _never(context: Any, params: Any) -> NoReturn:
+    """Questions end a call and are never put in the middle of one: nobody could tell then whose call it is."""
+    raise NotImplementedError
 
 
 def scopes_of(tool: Tool) -> tuple[str, ...] | None:

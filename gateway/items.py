@@ -5,10 +5,10 @@ takes nothing else with it.
 """
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from chatkit.types import Attachment, ThreadItem, ThreadMetadata, ThreadStatus
+from chatkit.types import AssistantMessageItem, Attachment, ThreadItem, ThreadMetadata, ThreadStatus
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Row
 
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 Model = TypeVar("Model")
 
 _ITEM: Final[TypeAdapter[ThreadItem]] = TypeAdapter(ThreadItem)
+_MESSAGE: Final = TypeAdapter(AssistantMessageItem)
 _ATTACHMENT: Final[TypeAdapter[Attachment]] = TypeAdapter(Attachment)
 _STATUS: Final[TypeAdapter[ThreadStatus]] = TypeAdapter(ThreadStatus)
 _THREAD: Final = TypeAdapter(ThreadMetadata)
@@ -27,6 +28,11 @@ _THREAD: Final = TypeAdapter(ThreadMetadata)
 def instant(moment: datetime) -> int:
     """A time of ChatKit's in microseconds since 1970. One without a zone is local time."""
     return microseconds(moment.astimezone(UTC))
+
+
+def moment(us: int) -> datetime:
+    """The time that `instant` counted."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)
 
 
 def write_thread(thread: ThreadMetadata) -> str:
@@ -52,6 +58,12 @@ def read_thread(row: Row[Any]) -> ThreadMetadata | None:
 def read_item(row: Row[Any]) -> ThreadItem | None:
     """An item; None when it cannot be read."""
     return _read(_ITEM, row.data, "item", row.id)
+
+
+def read_message(data: str, thread_id: str) -> AssistantMessageItem | None:
+    """What an answer left of its message; None when there is nothing in it, or it cannot be read."""
+    message = _read(_MESSAGE, data, "message begun in thread", thread_id)
+    return message if message is not None and any(part.text.strip() for part in message.content) else None
 
 
 def read_attachment(row: Row[Any]) -> Attachment | None:

@@ -5,14 +5,14 @@ No script ever holds a token: the browser carries random ids and sealed text, in
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -21,6 +21,7 @@ from gateway.oidc import Attempt, LoginIssuer
 from gateway.sealing import Sealing
 from gateway.sessions import LONGEST_S, Session, Sessions
 from gateway.turn import CallerNow
+from gateway.words import language_of, said, translated
 from shared.errors import Problem
 from shared.telemetry import REQUEST_ID
 from shared.tokens import Caller, KeysUnavailable, Refused, Verifier, restored
@@ -95,8 +96,8 @@ class SignIn:
         """Who sent this. Raises `Problem`: not signed in, no permission to look, or nobody can say."""
         return permitted(await self.caller_now(request)())
 
-    async def me(self, request: Request, model: str) -> Response:
-        """Who is signed in, until when, and which model answers."""
+    async def me(self, request: Request, offered: Mapping[str, Any]) -> Response:
+        """Who is signed in, until when, and what the gateway offers."""
         if "authorization" in request.headers:
             caller = await self.caller(request)
             name, until = caller.subject, caller.expires_at
@@ -104,7 +105,7 @@ class SignIn:
             session = await self._session(self._session_id(request))
             caller = permitted(session.caller)
             name, until = session.name, session.ends_at
-        return JSONResponse({"subject": caller.subject, "name": name, "expires_at": until, "model": model})
+        return JSONResponse({"subject": caller.subject, "name": name, "expires_at": until, **offered})
 
     async def _by_bearer(self, token: str) -> Caller:
         try:
@@ -172,7 +173,7 @@ class SignIn:
             why = Problem(
                 "bad_request", "this is not the sign-in that was begun here, or it took too long", "begin again"
             )
-            return _not_signed_in(why)
+            return _not_signed_in(why, request)
         attempt, return_to = found
         try:
             session_id = await self._signed_in(attempt, request)
@@ -180,7 +181,7 @@ class SignIn:
             self._set_cookie(response, self._cookie, session_id, LONGEST_S)
         except Problem as problem:
             log.info("a sign-in did not succeed", extra={"code": problem.code})
-            response = _not_signed_in(problem)
+            response = _not_signed_in(problem, request)
         self._delete_cookie(response, self._login_cookie)
         return response
 
@@ -264,11 +265,16 @@ def local_path(sent: str) -> str:
     return sent if is_local and len(sent) <= LONGEST_RETURN else "/"
 
 
-def _not_signed_in(problem: Problem) -> Response:
+def _not_signed_in(problem: Problem, request: Request) -> Response:
+    language = language_of(request.headers.get("accept-language"))
     words = {
-        "message": _sentence(problem.message),
-        "hint": _sentence(problem.hint),
-        "reference": REQUEST_ID.get(),
+        "language": language,
+        "title": said(language, "Not signed in"),
+        "heading": said(language, "You are not signed in"),
+        "message": _sentence(translated(language, problem.message)),
+        "hint": _sentence(translated(language, problem.hint)),
+        "sign_in": said(language, "Sign in"),
+        "reference": said(language, "Reference: {reference}", reference=REQUEST_ID.get()),
         "login": LOGIN_PATH,
     }
     page = NOT_SIGNED_IN.substitute({name: escape(word) for name, word in words.items()})

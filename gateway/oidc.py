@@ -20,6 +20,7 @@ import httpx2
 from pydantic import BaseModel, ConfigDict
 from starlette.datastructures import QueryParams
 
+from gateway.words import Sentence
 from shared.errors import Problem
 from shared.tokens import (
     SCOPES,
@@ -147,14 +148,14 @@ class LoginIssuer:
         try:
             answer = await self._ask(form)
         except SignInOver:
-            raise _failed("it had been used already, or took too long") from None
+            raise _failed(Sentence("it had been used already, or took too long")) from None
         try:
             person = await self._verifier.identify(
                 answer.id_token, issuer=self.issuer, client_id=self.client_id, nonce=attempt.nonce
             )
         except Refused as error:
             log.warning("an ID token was refused", extra={"rule": error.rule})
-            raise _failed("the sign-in service did not prove who you are") from None
+            raise _failed(Sentence("the sign-in service did not prove who you are")) from None
         except KeysUnavailable:
             raise _away() from None
         grant = _grant(answer)
@@ -184,22 +185,22 @@ class LoginIssuer:
     def _code(self, query: QueryParams) -> str:
         """The code, if this is one answer, from this issuer, that says yes."""
         if len(query.multi_items()) != len(query):
-            raise _failed("the answer of the sign-in service was not clear")
+            raise _failed(Sentence("the answer of the sign-in service was not clear"))
         # RFC 9207: the answer of another issuer would make us send its code to this one.
         if query.get("iss", "" if self._about.names_itself else self.issuer) != self.issuer:
-            raise _failed("the answer came from another sign-in service")
+            raise _failed(Sentence("the answer came from another sign-in service"))
         match query.get("error", ""):
             case "":
                 if code := query.get("code", ""):
                     return code
-                raise _failed("the answer of the sign-in service was not clear")
+                raise _failed(Sentence("the answer of the sign-in service was not clear"))
             case "access_denied":
-                raise _failed("it was declined")
+                raise _failed(Sentence("it was declined"))
             case "temporarily_unavailable" | "server_error":
                 raise _away()
             case other:
                 log.warning("the issuer refused a sign-in", extra={"reason": other[:80]})
-                raise _failed("the sign-in service refused it")
+                raise _failed(Sentence("the sign-in service refused it"))
 
     async def _ask(self, form: Mapping[str, str]) -> _Answer:
         """One question to the token endpoint. Raises `SignInOver` for a clear no, `Problem` for everything unclear."""
@@ -261,8 +262,8 @@ def _with_query(address: str, query: Mapping[str, str]) -> str:
     return f"{address}{'&' if urlsplit(address).query else '?'}{urlencode(query)}"
 
 
-def _failed(why: str) -> Problem:
-    return Problem("bad_request", f"this sign-in did not work: {why}", "try it again")
+def _failed(why: Sentence) -> Problem:
+    return Problem("bad_request", Sentence("this sign-in did not work: {why}", why=why), "try it again")
 
 
 def _away() -> Problem:

@@ -73,7 +73,7 @@ class Sessions:
         key = _key(session_id)
         async with self._database.begin(SELF, write=True) as tx:
             now_us = tx.now_us
-            await tx.execute(delete(sessions).where(or_(_is_over(now_us), sessions.c.id_hash == _key(instead_of))))
+            await tx.execute(delete(sessions).where(or_(is_over(now_us), sessions.c.id_hash == _key(instead_of))))
             await tx.execute(
                 insert(sessions),
                 {
@@ -134,7 +134,7 @@ class Sessions:
     async def _find(self, key: str) -> Session | None:
         mine = sessions.c.id_hash == key
         async with self._database.begin(SELF) as tx:
-            row = await tx.one(select(sessions).where(mine, ~_is_over(tx.now_us)))
+            row = await tx.one(select(sessions).where(mine, ~is_over(tx.now_us)))
             now_us = tx.now_us
         if row is None:
             return None
@@ -198,7 +198,8 @@ def _key(session_id: str) -> str:
     return sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _is_over(now_us: int) -> ColumnElement[bool]:
+def is_over(now_us: int) -> ColumnElement[bool]:
+    """The sessions that nobody can use any more."""
     return or_(sessions.c.expires_us <= now_us, sessions.c.idle_us <= now_us - IDLE_S * SECOND)
 
 

@@ -5,6 +5,9 @@ from typing import Final
 from pydantic import SecretStr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from gateway.choices import ModelChoices
+from gateway.limits import ChatLimits
+from gateway.places import Bucket, place
 from shared.service import Bind, Issuers, ServiceSettings
 from shared.settings import setting
 from shared.tokens import SCOPES, KeptKey, SigningKey, pems, signing_keys
@@ -107,6 +110,73 @@ class GatewaySettings(ServiceSettings):
         "TASKGATE_GATEWAY_MODEL_KEY", "The key of the model provider.", default=None, secret=True
     )
 
+    model_choices: ModelChoices = setting(
+        "TASKGATE_GATEWAY_MODEL_CHOICES",
+        "Further models of the same provider that people may choose: a JSON list.",
+        default=(),
+        example='[{"id":"fast","model":"openai:gpt-5.2-mini","label":"Fast"}]',
+    )
+    model_fallback: str = setting(
+        "TASKGATE_GATEWAY_MODEL_FALLBACK",
+        "A second model of the same provider, asked only where the first is away, silent or too busy.",
+        default="",
+        example="openai:gpt-5.2-mini",
+    )
+    transcription_model: str = setting(
+        "TASKGATE_GATEWAY_TRANSCRIPTION_MODEL",
+        "What turns speech into text for dictation, at the same provider. Unset: dictation is off.",
+        default="",
+        example="gpt-4o-mini-transcribe",
+    )
+    s3_key: SecretStr | None = setting(
+        "TASKGATE_GATEWAY_S3_KEY",
+        "The key for s3:// in TASKGATE_GATEWAY_ATTACHMENTS, as ID:SECRET.",
+        default=None,
+        secret=True,
+    )
+    attachments: str = setting(
+        "TASKGATE_GATEWAY_ATTACHMENTS",
+        "Where attached files are kept: a directory, which several gateways have to share, or "
+        "s3://bucket/prefix?region=...&endpoint=... Unset: attachments are off.",
+        default="",
+        example="/var/lib/taskgate/attachments",
+    )
+    model_images: bool = setting(
+        "TASKGATE_GATEWAY_MODEL_IMAGES",
+        "Whether the model sees attached pictures; otherwise it hears only that there is one.",
+        default=False,
+    )
+    limits: str = setting(
+        "TASKGATE_GATEWAY_LIMITS",
+        "Sizes, times and quotas as name=number; what is not named keeps its default.",
+        default="",
+        example="turns=30 tokens=1000000 turn_s=300",
+    )
+
+    @field_validator("s3_key")
+    @classmethod
+    def _has_two_halves(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not all(value.get_secret_value().partition(":")):
+            raise PydanticCustomError("key", "has to be ID:SECRET")
+        return value
+
+    @field_validator("attachments")
+    @classmethod
+    def _is_a_place(cls, value: str, info: ValidationInfo) -> str:
+        if not value:
+            return value
+        if isinstance(place(value), Bucket) and info.data.get("s3_key", "") is None:
+            raise ValueError("needs TASKGATE_GATEWAY_S3_KEY, which is not set")
+        if info.data.get("session_keys") == ():
+            raise ValueError("needs TASKGATE_GATEWAY_SESSION_KEYS, which is not set")
+        return value
+
+    @field_validator("limits")
+    @classmethod
+    def _are_limits(cls, value: str) -> str:
+        ChatLimits.read(value)
+        return value
+
     @field_validator("signing_keys")
     @classmethod
     def _keys(cls, value: tuple[KeptKey | SecretStr, ...]) -> tuple[KeptKey | SecretStr, ...]:
@@ -149,6 +219,11 @@ class GatewaySettings(ServiceSettings):
         return value
 
     @property
+    def chat_limits(self) -> ChatLimits:
+        """The limits by their names."""
+        return ChatLimits.read(self.limits)
+
+    @property
     def login_issuer(self) -> str:
         """The issuer where browsers sign in."""
         return self.oidc_issuer or self.issuers[0].issuer
@@ -161,6 +236,12 @@ class GatewaySettings(ServiceSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no log may show."""
-        known = (self.database_url, self.database_direct_url, self.model_key, self.oidc_client_secret)
+        known = (
+            self.database_url,
+            self.database_direct_url,
+            self.model_key,
+            self.oidc_client_secret,
+            self.s3_key,
+        )
         others = tuple(secret.get_secret_value() for secret in (*known, *self.session_keys) if secret is not None)
         return (*pems(self.signing_keys), *others)

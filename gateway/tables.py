@@ -3,10 +3,10 @@
 `owner` is issuer and subject in one string and leads every key of a conversation, so a forged or colliding id can never
 touch somebody else's row. Nothing refers to a thread by a foreign key: the lease of its first answer is older than it.
 
-Threads and items are ordered by (`created_us`, `seq`). `seq` counts the rows that fell into the same microsecond: the
-insert itself takes one more than the highest of that owner (and thread) and `created_us`, which the order index answers
-in one step. A database sequence would tie all owners to one counter. Two inserts at the same instant may draw the same
-number; `id` decides between them.
+Threads and items are ordered by (`created_us`, `seq`). `seq` is one more than that of the row before it, which the
+order index finds in one step: it keeps rows of the same microsecond in the order of their insertion, and that of the
+newest item tells how many there are without counting them. A database sequence would tie all owners to one counter. Two
+inserts at the same instant may draw the same number; `id` decides between them.
 """
 
 from typing import Any, Final
@@ -67,6 +67,7 @@ chat_items = Table(
     _required("created_us", BIG),
     _required("kind", WORDS),
     _required("data", WORDS),
+    _optional("trace_id", WORDS),  # the request whose answer it is part of
     Index("chat_items_order", "owner", "thread_id", "created_us", "seq"),
 )
 
@@ -81,12 +82,30 @@ chat_feedback = Table(
     _optional("trace_id", WORDS),
 )
 
+# The bytes are kept elsewhere under the id; the row is forgotten after them. Once in a message, a file stays with its
+# thread.
 chat_attachments = Table(
     "chat_attachments",
     metadata,
     _key("owner"),
     _key("id"),
     _required("data", WORDS),
+    _required("state", WORDS, "'waiting'"),  # `waiting`, `arriving`, `ready` or `deleted`
+    _required("size_bytes", BIG, "0"),  # as announced, until the bytes are there
+    _required("created_us", BIG, "0"),
+    _optional("thread_id", KEY),
+    Index("chat_attachments_thread", "owner", "thread_id"),
+)
+
+# What one person uses up, in one row: it begins again with each day, and within it with each minute.
+chat_usage = Table(
+    "chat_usage",
+    metadata,
+    _key("owner"),
+    _required("day", BIG),  # days and minutes since 1970, in UTC
+    _required("tokens", BIG),
+    _required("minute", BIG),
+    _required("turns", BIG),
 )
 
 

@@ -1,16 +1,20 @@
 """What the two services have in common: their settings, and what the command line may know of one unloaded."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from shared.migrate import Schema
+from shared.retention import Retention
 from shared.settings import Settings, setting
-from shared.tokens import IssuerProfile, require_distinct
+from shared.tokens import Caller, IssuerProfile, require_distinct
+
+if TYPE_CHECKING:
+    from shared.db import Database
 
 _URL: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])"
@@ -63,6 +67,11 @@ class ServiceSettings(Settings):
     drain_s: Annotated[int, Field(ge=0, le=600)] = setting(
         "TASKGATE_DRAIN_S", "Seconds that running turns and calls may take after SIGTERM.", default=25
     )
+    retention: str = setting(
+        "TASKGATE_RETENTION",
+        "Days for which data is kept that nobody uses any more; what is not named keeps its default, 0 is for ever.",
+        default="threads=365,deleted=30",
+    )
     mcp_url: str = setting(
         "TASKGATE_MCP_URL",
         "Public URL of the tool server with its /mcp, byte-equal to the audience of its tokens.",
@@ -84,6 +93,12 @@ class ServiceSettings(Settings):
                 raise ValueError("must list IP addresses or networks whose host bits are zero") from error
         return value
 
+    @field_validator("retention")
+    @classmethod
+    def _is_retention(cls, value: str) -> str:
+        Retention.read(value)
+        return value
+
     @field_validator("mcp_url")
     @classmethod
     def _is_tool_server(cls, value: str, info: ValidationInfo) -> str:
@@ -98,6 +113,33 @@ class ServiceSettings(Settings):
             raise ValueError("must have no path")
         return value
 
+    @property
+    def kept(self) -> Retention:
+        """For how many days which data is kept."""
+        return Retention.read(self.retention)
+
+
+class Records(Protocol):
+    """What a service keeps of people, as the command line handles it: in its database, beside services that run.
+
+    Each counts rows by the name of their table, works in short transactions, and may be interrupted and repeated.
+    """
+
+    # The fields of the service's own settings that this needs.
+    needs: tuple[str, ...]
+
+    async def prune(self, database: "Database", settings: Any, *, dry_run: bool) -> Mapping[str, int]:
+        """Delete what has been kept for long enough; in a dry run, count it only."""
+        ...
+
+    def export(self, database: "Database", person: Caller) -> AsyncIterator[Mapping[str, Any]]:
+        """Everything that is kept of a person, one thing at a time, each with its `kind`."""
+        ...
+
+    async def erase(self, database: "Database", settings: Any, person: Caller) -> Mapping[str, int]:
+        """Delete everything that is kept of a person, whom no service lets in any more."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -108,6 +150,8 @@ class Service:
     schema: Schema
     # Runs the service until it is told to stop; the second argument is an inherited listening socket, if there is one.
     run: Callable[[Any, int | None], Awaitable[None]]
+    # What it keeps of people, if there is anything to be done about it from outside.
+    records: Records | None = None
 
 
 def _public_path(url: str, info: ValidationInfo) -> str:

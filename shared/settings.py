@@ -25,6 +25,7 @@ KNOWN: Final[tuple[str, ...]] = (
     "TASKGATE_TRUSTED_PROXIES",
     "TASKGATE_POOL_SIZE",
     "TASKGATE_DRAIN_S",
+    "TASKGATE_RETENTION",
     "TASKGATE_MCP_URL",
     "TASKGATE_GATEWAY_URL",
     "TASKGATE_MCP_BIND",
@@ -54,6 +55,13 @@ KNOWN: Final[tuple[str, ...]] = (
     "TASKGATE_GATEWAY_MODEL",
     "TASKGATE_GATEWAY_MODEL_URL",
     "TASKGATE_GATEWAY_MODEL_KEY",
+    "TASKGATE_GATEWAY_MODEL_IMAGES",
+    "TASKGATE_GATEWAY_MODEL_CHOICES",
+    "TASKGATE_GATEWAY_MODEL_FALLBACK",
+    "TASKGATE_GATEWAY_TRANSCRIPTION_MODEL",
+    "TASKGATE_GATEWAY_LIMITS",
+    "TASKGATE_GATEWAY_ATTACHMENTS",
+    "TASKGATE_GATEWAY_S3_KEY",
 )
 # Names other programs gave to the same thing; the environment may use them where our own name is not set there.
 ALIASES: Final = MappingProxyType(

@@ -24,9 +24,12 @@ from starlette.types import ASGIApp
 
 import gateway.app
 import mcp_server.app
+from gateway.answering.running import Running
+from gateway.attachments import Keeping
 from gateway.connection import Connection
+from gateway.dictation import Dictation
+from gateway.models import Choice, Models, client_of
 from gateway.offline import OfflineModel
-from gateway.running import Running
 from gateway.settings import GatewaySettings
 from mcp_server.offered import Offer
 from mcp_server.settings import McpSettings
@@ -133,6 +136,7 @@ class Living:
         start_mcp: bool = True,
         limits: str = "calls=0 writes=0 queries=0 completions=0",
         counts: Limits | None = None,
+        chat_limits: str = "turns=1000",
     ) -> None:
         self.databases = databases
         self.model = model or OfflineModel()
@@ -140,6 +144,12 @@ class Living:
         # None by default: the tests of one person call far more often than a person would.
         self.limits = limits
         self.counts = counts
+        self.chat_limits = chat_limits
+        # Further models that people may choose, and where speech becomes text.
+        self.choices: list[Choice] = []
+        self.speech_url = ""
+        # Where files are kept that people attach; nowhere, and they attach none.
+        self.keeping: Keeping | None = None
         self.mcp = Served(_free_port())
         self.gateway = Served(_free_port())
         self.issuer = Signer(ISSUER, [SigningKey.generate()])
@@ -250,6 +260,7 @@ class Living:
             signing_keys=(SecretStr(self.gateway_key.pem),),
             session_keys=tuple(SecretStr(key) for key in self.session_keys),
             oidc_client_id=self.login_client_id,
+            limits=self.chat_limits,
         )
         stack = self.gateway.stack
         http = await stack.enter_async_context(web())
@@ -263,9 +274,10 @@ class Living:
         issuer = await gateway.app.login_issuer(settings, http, verifier)
         running = self.running = Running()
         stack.push_async_callback(running.finish_or_stop, 1)
-        app = gateway.app.create_app(
-            settings, database, verifier, self.connection, self.model, "the model", self.gateway.drain, running, issuer
-        )
+        models = Models([Choice("default", "the model", "", self.model), *self.choices])
+        dictation = Dictation(client_of(self.speech_url, "", read_s=5), "whisper" if self.speech_url else "")
+        around = gateway.app.Surroundings(self.connection, models, dictation, self.keeping, issuer)
+        app = gateway.app.create_app(settings, database, verifier, around, self.gateway.drain, running)
         await self.gateway.start(app)
 
     def token(
@@ -349,6 +361,11 @@ class ChatClient:
         assert response.status_code == 200, response.text
         return response.json()
 
+    async def items(self, thread_id: str) -> list[dict[str, Any]]:
+        """What a conversation shows, oldest first."""
+        page = await self.reply("items.list", thread_id=thread_id, order="asc", limit=100)
+        return list(page["data"])
+
     async def say(self, text: str, thread_id: str = "") -> "Said":
         """Send a message and read the answer to its end."""
         return Said([event async for event in self.events(text, thread_id)])
@@ -362,9 +379,13 @@ class ChatClient:
         body = {"type": kind, "params": params}
         async with self.http.stream("POST", "/chatkit", json=body) as response:
             assert response.status_code == 200, await response.aread()
-            async for line in response.aiter_lines():
-                if line.startswith("data: "):
-                    yield json.loads(line.removeprefix("data: "))
+            rest = ""
+            # Not line by line as Python has it: only this is the end of an event, whatever the text holds.
+            async for piece in response.aiter_text():
+                *whole, rest = (rest + piece).split("\n\n")
+                for event in whole:
+                    if event.startswith("data: "):
+                        yield json.loads(event.removeprefix("data: "))
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +393,12 @@ class Said:
     """The events of one answer."""
 
     events: list[dict[str, Any]]
+
+    @classmethod
+    def read(cls, stream: str) -> Self:
+        """An answer that was read as a whole."""
+        events = (event.removeprefix("data: ") for event in stream.split("\n\n") if event.startswith("data: "))
+        return cls([json.loads(event) for event in events])
 
     @property
     def thread_id(self) -> str:

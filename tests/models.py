@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -103,8 +104,8 @@ class BrokenModel(PatientModel):
 
 
 def is_question(item: dict[str, Any]) -> bool:
-    """Whether an item is a message of the person, and none of our notes."""
-    return item.get("role") == "user" and not text_of(item).startswith("<")
+    """Whether an item is a message of the person, and none of our notes, which stand in one mark from end to end."""
+    return item.get("role") == "user" and not re.fullmatch(r"<([A-Z_]+)>[^<]*</\1>", text_of(item))
 
 
 def text_of(item: dict[str, Any]) -> str:

@@ -32,11 +32,16 @@ OWNERS: Final = {
     "alembic": ("shared.migrate", "mcp_server.migrations", "gateway.migrations"),
     "agents": (
         "gateway.agent",
-        "gateway.toolbox",
+        "gateway.front",
         "gateway.chat",
+        "gateway.writing",
+        "gateway.answering",
+        "gateway.asking.ask_person",
+        "gateway.client_tools",
         "gateway.history",
-        "gateway.running",
+        "gateway.models",
         "gateway.offline",
+        "gateway.titles",
         "gateway.app",
     ),
     "chatkit.widgets": ("gateway.widgets.card",),
@@ -51,7 +56,8 @@ BESIDE_SQL: Final = (
 # Imports inside a package flow one way: a module may import those that stand before it.
 ORDER: Final = {
     "shared": (
-        "errors", "settings", "telemetry", "tokens", "engines", "db", "limits", "revocations", "migrate", "service",
+        "errors", "settings", "telemetry", "tokens", "engines", "db", "limits", "revocations", "migrate", "retention",
+        "service",
         "asgi", "readiness", "serve", "private", "development", "commands", "cli",
     ),
     "shared.development": ("children", "directory", "issuer", "run"),
@@ -101,11 +107,33 @@ ORDER: Final = {
         "cancelling", "stepup", "board", "tools", "resources", "prompts", "completions", "live", "offered", "app",
         "__main__",
     ),
+    "gateway.words": ("german",),
+    "gateway.attachments": (
+        "kinds", "keeping", "disk", "signing", "s3", "opening", "proofs", "rows", "handling", "reading", "sweeping",
+        "routes",
+    ),
+    "gateway.store": ("statements", "threads", "leases", "waiting", "feedback"),
+    "gateway.questions": ("fields", "forms"),
+    "gateway.offline": (
+        "when", "speech",
+        "plans", "model",
+    ),
+    "gateway.models": ("client", "failing", "counting", "readable", "completions", "patience", "choosing"),
+    "gateway.widgets": (
+        "card", "plain", "reading", "parts", "wording", "counting", "deeds", "aftermath", "task_list", "task",
+        "receipt", "timeline", "table", "chart", "generic", "confirming", "offers", "views",
+    ),
+    "gateway.answering": (
+        "answer", "context", "ids", "cards", "steps", "earlier", "naming", "ending", "running", "stream",
+    ),
+    "gateway.asking": ("ask_person", "page_card", "asking"),
+    "gateway.endpoints": ("page_context", "requests", "refusals", "chatkit", "api", "routes"),
     "gateway": (
-        "settings", "migrations", "service", "words", "widgets",
-        "tables", "turn", "items", "store", "running", "connection", "toolbox",
-        "offline", "agent", "history", "chat", "sealing", "oidc", "sessions", "login", "assets", "endpoints",
-        "app", "__main__",
+        "choices", "places", "limits", "settings", "migrations", "service", "words", "turn", "tables", "items",
+        "sealing", "attachments", "store", "notes", "oidc", "sessions", "login", "connection", "questions",
+        "approvals", "toolbox", "front", "composer", "offline", "models", "usage", "history", "dictation", "titles",
+        "entities", "sources", "widgets", "answering", "asking", "client_tools", "agent", "actions", "beginning",
+        "writing", "chat", "assets", "endpoints", "app", "__main__",
     ),
 }  # fmt: skip
 

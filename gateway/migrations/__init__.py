@@ -4,4 +4,4 @@ from pathlib import Path
 
 from shared.migrate import Schema
 
-SCHEMA = Schema(service="gateway", head="0003", versions=Path(__file__).parent / "versions")
+SCHEMA = Schema(service="gateway", head="0006", versions=Path(__file__).parent / "versions")

@@ -16,6 +16,7 @@ from tests.models import is_question, text_of
 
 OFFERED: Final = "the-one-in-the-cellar"
 FOREIGN: Final = "Words of the provider about sk-somebody-else"
+TITLE: Final = "What it is about"
 ADD_MILK: Final = 'call tasks_add {"tasks": [{"title": "Buy milk"}]}'
 
 
@@ -23,6 +24,7 @@ class ModelServer:
     """It plays the provider, as plainly as the smaller ones do it, and keeps what it receives.
 
     Each line `call NAME JSON` of the newest message is a tool call; then come the outputs, or the message itself.
+    A request that does not stream wants a title; it is not counted among what was asked.
     """
 
     def __init__(self, port: int) -> None:
@@ -59,15 +61,23 @@ class ModelServer:
         return JSONResponse({"object": "list", "data": [{"id": OFFERED, "object": "model"}]})
 
     async def _completions(self, request: Request) -> Response:
-        self.asked.append(json.loads(await self._receive(request)))
+        asked = json.loads(await self._receive(request))
+        if not asked.get("stream"):
+            return JSONResponse(whole(TITLE))
+        self.asked.append(asked)
         if self.fault.isdecimal():
             message = f"{FOREIGN}, {request.headers['authorization']}"
             return JSONResponse({"error": {"message": message, "type": "foreign"}}, int(self.fault))
         return StreamingResponse(self._chunks(self.asked[-1]["messages"]), media_type="text/event-stream")
 
     async def _responses(self, request: Request) -> Response:
-        self.asked.append(json.loads(await self._receive(request)))
-        return StreamingResponse(events(text_of(self.asked[-1]["input"][-1])), media_type="text/event-stream")
+        asked = json.loads(await self._receive(request))
+        if not asked.get("stream"):
+            return JSONResponse(whole(TITLE))
+        self.asked.append(asked)
+        newest = asked["input"][-1]
+        said = text_of({"content": newest["output"]} if "output" in newest else newest)
+        return StreamingResponse(events(said), media_type="text/event-stream")
 
     async def _receive(self, request: Request) -> bytes:
         body = await request.body()
@@ -128,3 +138,12 @@ async def events(text: str) -> AsyncIterator[bytes]:
     ]
     for number, event in enumerate(told):
         yield f"event: {event['type']}\ndata: {json.dumps({**event, 'sequence_number': number})}\n\n".encode()
+
+
+def whole(text: str) -> dict[str, Any]:
+    """An answer that does not stream, in both ways of speaking at once."""
+    message = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    part = {"type": "output_text", "text": text, "annotations": []}
+    item = {"id": "msg_0", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+    told = {"id": "0", "created": 0, "created_at": 0, "model": "x", "status": "completed"}
+    return {**told, "choices": [message], "output": [item], "tools": [], "tool_choice": "auto"}

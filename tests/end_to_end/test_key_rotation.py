@@ -13,10 +13,11 @@ from pydantic import SecretStr
 
 import gateway.app
 import mcp_server.app
+from gateway.answering.running import Running
 from gateway.connection import Connection
+from gateway.dictation import Dictation
 from gateway.migrations import SCHEMA as GATEWAY
-from gateway.offline import OfflineModel
-from gateway.running import Running
+from gateway.models import choose, client_of
 from gateway.settings import GatewaySettings
 from mcp_server.migrations import SCHEMA as MCP
 from mcp_server.settings import McpSettings
@@ -82,10 +83,10 @@ class Replica:
             stack.push_async_callback(database.close)
             connection = await stack.enter_async_context(Connection(settings.mcp_url))
             verifier = build_verifier(settings.issuers, settings.gateway_url, http)
-            model, running = OfflineModel(), Running()
-            app = gateway.app.create_app(
-                settings, database, verifier, connection, model, "offline", self._drain, running, None
-            )
+            models = await choose("offline", first_s=1, silence_s=1)
+            around = gateway.app.Surroundings(connection, models, Dictation(client_of("", "", read_s=1), ""))
+            running = Running()
+            app = gateway.app.create_app(settings, database, verifier, around, self._drain, running)
             await serve(
                 app,
                 bind=f"127.0.0.1:{self.port}",

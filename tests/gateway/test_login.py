@@ -247,6 +247,15 @@ async def test_a_declined_sign_in_says_so(home: House) -> None:
         await assert_turned_away(ada, await ada.http.get(declined), 400, "it was declined")
 
 
+async def test_why_a_sign_in_did_not_work_is_said_in_the_language_of_the_browser(home: House) -> None:
+    async with home.visitor() as ada:
+        declined = await approve(await ada.begin(), deny=True)
+        page = (await ada.http.get(declined, headers={"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"})).text
+        assert '<html lang="de">' in page
+        assert "Du bist nicht angemeldet" in page
+        assert "Diese Anmeldung hat nicht geklappt: sie wurde abgelehnt." in page
+
+
 async def test_a_sign_in_that_another_browser_began_is_not_finished_here(home: House) -> None:
     async with home.visitor() as bob, home.visitor() as ada:
         planted = await approve(await bob.begin(), "bob")

@@ -349,8 +349,8 @@ def test_settings_of_the_other_service_are_known_and_left_alone(place: Place) ->
 
 
 def test_known_names_are_unique_and_do_not_look_like_service_links(place: Place) -> None:
-    assert len(set(KNOWN)) == len(KNOWN) <= 40
-    assert {row.variable for row in describe(ServiceSettings)} == set(KNOWN[:7])
+    assert len(set(KNOWN)) == len(KNOWN) <= 45
+    assert {row.variable for row in describe(ServiceSettings)} == set(KNOWN[:8])
     assert not [name for name in KNOWN if not name.startswith("TASKGATE_") or name.endswith(("_PORT", "_FILE"))]
     place.load({name: "" for name in KNOWN if name not in URLS})
 

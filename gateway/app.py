@@ -29,6 +29,7 @@ from gateway.login import SignIn
 from gateway.migrations import SCHEMA
 from gateway.models import Models, choose, client_of
 from gateway.oidc import LoginIssuer, find_issuer
+from gateway.people import kept_tidy
 from gateway.sealing import Sealing
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
@@ -116,7 +117,7 @@ def create_app(
         limits,
         drain,
     )
-    api = Api(chatkit, leases, Entities(lambda turn: toolboxes.open(turn, turn.id)))
+    api = Api(chatkit, leases, Entities(lambda turn: toolboxes.open(turn, turn.id)), database)
     features = {"dictation": around.dictation.is_on, "attachments": attachments is not None}
     endpoints = Endpoints(chatkit, api, sign_in, Assets(), published, around.models, features, attachments)
     app = protected(
@@ -183,6 +184,7 @@ async def run(settings: GatewaySettings, fd: int | None) -> None:
         )
         s3_key = settings.s3_key.get_secret_value() if settings.s3_key is not None else ""
         keeping = open_keeping(settings.attachments, http, s3_key)
+        await stack.enter_async_context(kept_tidy(database, settings.kept, keeping))
         log.info("model chosen", extra={"model": models.default.label})
         around = Surroundings(connection, models, dictation, keeping, issuer)
         drain, running = Drain(), Running()

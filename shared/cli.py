@@ -83,7 +83,7 @@ def _spoken(command: Callable[[], int]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     # Not before it is known that this is our `shared`.
-    from shared.commands import connect, databases, keys, running, tokens
+    from shared.commands import connect, databases, keys, people, pruning, running, tokens
 
     parser = argparse.ArgumentParser(prog="taskgate", description="Tasks for people and for the models they work with.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -120,6 +120,11 @@ def _parser() -> argparse.ArgumentParser:
     upgrade.add_argument("--json", action="store_true", help="the revisions as one line of JSON")
     _add(db, "status", databases.status, "compare the schema with what this program needs; exit code 1 if it is older")
 
+    prune = _add(commands, "prune", pruning.prune, "delete what has been kept for long enough, beside running services")
+    prune.add_argument("--dry-run", action="store_true", help="change nothing and count what would go")
+    prune.add_argument("--json", action="store_true", help="the counts as one line of JSON")
+    _add_reach(prune)
+
     access = commands.add_parser("token", help="make, examine and withdraw access tokens").add_subparsers(
         title="commands", metavar="COMMAND", required=True
     )
@@ -146,6 +151,14 @@ def _parser() -> argparse.ArgumentParser:
     withdraw.add_argument("--subject", type=_name, required=True, metavar="NAME", help="the person: the sub of tokens")
     _add_issuer(withdraw)
     _add_reach(withdraw)
+    export = _add(user, "export", people.export, "write everything that is kept of a person, as lines of JSON")
+    erase = _add(user, "delete", people.delete, "withdraw a person's access and erase everything that is kept of them")
+    for step in (export, erase):
+        step.add_argument("--subject", type=_name, required=True, metavar="NAME", help="the person: the sub of tokens")
+        _add_issuer(step)
+        _add_reach(step)
+    export.add_argument("--out", type=Path, metavar="FILE", help="a file that only its owner can read")
+    erase.add_argument("--yes", metavar="NAME", help="the subject again, for programs that cannot be asked")
 
     key = commands.add_parser("keys", help="the gateway's signing keys, and how they are replaced").add_subparsers(
         title="commands", metavar="COMMAND", required=True

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, MetaData, Table, Text, delete, insert, select
+from sqlalchemy import BigInteger, Column, ColumnElement, MetaData, Table, Text, delete, insert, select
 from sqlalchemy.dialects.postgresql import TEXT
 
 from shared.db import Database, Tx
@@ -43,9 +43,14 @@ def own_rows(caller: Caller) -> dict[str, str]:
     return {"taskgate.service": caller.subject} if caller == service(caller.subject) else {}
 
 
+def is_past(table: Table, now_us: int) -> ColumnElement[bool]:
+    """The revocations of what is not accepted any more in any case."""
+    return table.c.keep_until_us < now_us - KEPT_LONGER_S * SECOND_US
+
+
 async def revoke(tx: Tx, table: Table, entry: Revocation) -> None:
     """Write a revocation, and remove those that are past their time. The transaction is the service's own."""
-    await tx.execute(delete(table).where(table.c.keep_until_us < tx.now_us - KEPT_LONGER_S * SECOND_US))
+    await tx.execute(delete(table).where(is_past(table, tx.now_us)))
     await tx.execute(
         insert(table),
         {

@@ -63,7 +63,7 @@ ORDER: Final = {
     "shared.development": ("children", "directory", "issuer", "run"),
     "shared.commands": (
         "outcome", "installed", "reach", "credentials", "key_file", "running", "databases", "tokens", "keys",
-        "in_place", "clients", "merging", "connect",
+        "in_place", "clients", "merging", "connect", "pruning", "people",
     ),
     "mcp_server.tasks": (
         "task", "words", "calendar", "tables", "positions", "spaces", "names", "sight", "rows", "refs", "cursors",
@@ -113,6 +113,7 @@ ORDER: Final = {
         "routes",
     ),
     "gateway.store": ("statements", "threads", "leases", "waiting", "feedback"),
+    "gateway.people": ("belonging", "passing", "pruning", "exporting", "own", "erasing", "tidying"),
     "gateway.questions": ("fields", "forms"),
     "gateway.offline": (
         "when", "speech",
@@ -130,7 +131,7 @@ ORDER: Final = {
     "gateway.endpoints": ("page_context", "requests", "refusals", "chatkit", "api", "routes"),
     "gateway": (
         "choices", "places", "limits", "settings", "migrations", "service", "words", "turn", "tables", "items",
-        "sealing", "attachments", "store", "notes", "oidc", "sessions", "login", "connection", "questions",
+        "sealing", "attachments", "store", "notes", "oidc", "sessions", "people", "login", "connection", "questions",
         "approvals", "toolbox", "front", "composer", "offline", "models", "usage", "history", "dictation", "titles",
         "entities", "sources", "widgets", "answering", "asking", "client_tools", "agent", "actions", "beginning",
         "writing", "chat", "assets", "endpoints", "app", "__main__",

@@ -8,7 +8,9 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.endpoints.chatkit import ChatKitEndpoint
 from gateway.entities import Entities
+from gateway.people import export_own
 from gateway.store import Leases
+from shared.db import Database
 from shared.errors import Problem
 
 ID_LENGTH: Final = 64
@@ -17,10 +19,11 @@ ID_LENGTH: Final = 64
 class Api:
     """GET and POST under /api."""
 
-    def __init__(self, chatkit: ChatKitEndpoint, leases: Leases, entities: Entities) -> None:
+    def __init__(self, chatkit: ChatKitEndpoint, leases: Leases, entities: Entities, database: Database) -> None:
         self._turn = chatkit.turn
         self._leases = leases
         self._entities = entities
+        self._database = database
 
     async def stop(self, request: Request) -> Response:
         """Stop the answer of a conversation, whichever tab or process it belongs to."""
@@ -39,6 +42,10 @@ class Api:
         """Tasks and lists for what was typed behind an @."""
         turn = await self._turn(request)
         return JSONResponse({"entities": await self._entities.search(request.query_params.get("q", ""), turn)})
+
+    async def export(self, request: Request) -> Response:
+        """Everything that is kept of whoever asks, as JSON Lines."""
+        return await export_own(self._database, await self._turn(request))
 
     async def entity(self, request: Request) -> Response:
         """A small card of one task or list."""

@@ -59,6 +59,7 @@ class Endpoints:
             Route("/api/turn", answering(self._api.running), methods=["GET"]),
             Route("/api/entities", answering(self._api.entities), methods=["GET"]),
             Route("/api/entities/{id}", answering(self._api.entity), methods=["GET"]),
+            Route("/api/me/export", answering(self._api.export), methods=["GET"]),
             Route("/auth/me", answering(self._me), methods=["GET"]),
             Route("/auth/session", answering(self._sign_in.start_session), methods=["POST"]),
             Route("/auth/logout", answering(self._sign_in.end_session), methods=["POST"]),

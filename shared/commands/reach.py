@@ -36,6 +36,8 @@ class Reached:
     """A service whose settings are known here."""
 
     service: Service
+    # Those that both services have, and what the commands need of its own.
+    settings: ServiceSettings = field(repr=False)
     audience: str
     issuers: tuple[IssuerProfile, ...]
     database_url: str = field(repr=False)
@@ -95,12 +97,13 @@ def reach(services: Sequence[Service], data: Path | None, usual: Path) -> list[R
 
 
 def _reached(known: Service, given: Mapping[str, str]) -> Reached:
-    fields = {name: known.settings.model_fields[name] for name in ("issuers", "database_url")}
+    needed = ("issuers", "database_url", *(known.records.needs if known.records is not None else ()))
+    fields = {name: known.settings.model_fields[name] for name in needed}
     parts: dict[str, Any] = {name: (field.annotation, field) for name, field in fields.items()}
     settings = load(create_model("Believing", __base__=ServiceSettings, **parts), given=given).settings
     assert isinstance(settings, _Believing)
     audience = {"gateway": settings.gateway_url, "mcp": settings.mcp_url}[known.name]
-    return Reached(known, audience, settings.issuers, settings.database_url.get_secret_value())
+    return Reached(known, settings, audience, settings.issuers, settings.database_url.get_secret_value())
 
 
 def _are_set(*variables: str) -> bool:

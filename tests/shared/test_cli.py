@@ -110,6 +110,8 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         "token inspect --help",
         "token revoke --help",
         "user revoke --help",
+        "user delete --help",
+        "prune --help",
         "keys promote --help",
         "keys list --help",
         "connect --help",
@@ -135,7 +137,7 @@ finally:
     )
     loaded = set(done.stderr.split()) - set(bare.stdout.split())
     strangers = {name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names}
-    light = {"connect", "databases", "installed", "keys", "outcome", "running", "tokens"}
+    light = {"connect", "databases", "installed", "keys", "outcome", "people", "pruning", "running", "tokens"}
     assert strangers <= {"shared", "shared.cli", "shared.commands", *(f"shared.commands.{name}" for name in light)}
     assert "shared.cli" in strangers
 

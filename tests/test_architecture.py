@@ -116,8 +116,8 @@ ORDER: Final = {
     "gateway.people": ("belonging", "passing", "pruning", "exporting", "own", "erasing", "tidying"),
     "gateway.questions": ("fields", "forms"),
     "gateway.offline": (
-        "when", "speech",
-        "plans", "model",
+        "wishes", "when", "manners", "naming", "adding", "looking", "charting", "changing", "speech", "reckoning",
+        "replies", "hearing", "asking", "plans", "thinking", "model",
     ),
     "gateway.models": ("client", "failing", "counting", "readable", "completions", "patience", "choosing"),
     "gateway.widgets": (

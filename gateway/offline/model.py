@@ -41,9 +41,12 @@ from openai.types.responses.response_prompt_param import ResponsePromptParam
 from openai.types.responses.response_usage import InputTokensDetails, OutputTokensDetails
 from typing_extensions import override
 
-from gateway.offline.plans import Call, next_step
+from gateway.offline.asking import Ask, Call
+from gateway.offline.thinking import next_step
 
 BYTES_PER_TOKEN: Final = 3.5
+
+Item = ResponseFunctionToolCall | ResponseOutputMessage
 
 
 class OfflineModel(Model):
@@ -100,16 +103,16 @@ class OfflineModel(Model):
 
 def _response(instructions: str | None, heard: str | list[TResponseInputItem], tools: Sequence[Tool]) -> Response:
     step = next_step(heard, {tool.name for tool in tools})
-    output = _function_call(step) if isinstance(step, Call) else _message(step)
+    output = _output(step)
     read = _tokens(f"{instructions or ''}{json.dumps(heard, ensure_ascii=False, default=str)}")
-    written = _tokens(output.arguments if isinstance(output, ResponseFunctionToolCall) else str(step))
+    written = sum(_tokens(_written(item)) for item in output)
     return Response(
         id=_new_id("resp"),
         object="response",
         created_at=time.time(),
         model="offline",
         status="completed",
-        output=[output],
+        output=list(output),
         tools=[],
         tool_choice="auto",
         parallel_tool_calls=False,
@@ -121,6 +124,16 @@ def _response(instructions: str | None, heard: str | list[TResponseInputItem], t
             total_tokens=read + written,
         ),
     )
+
+
+def _output(step: Call | str) -> Sequence[Item]:
+    """What is asked of the person stands in the text as well: not everybody sees forms."""
+    match step:
+        case Ask():
+            return [_message(step.saying), _function_call(step)]
+        case Call():
+            return [_function_call(step)]
+    return [_message(step)]
 
 
 def _function_call(call: Call) -> ResponseFunctionToolCall:
@@ -141,6 +154,14 @@ def _message(text: str) -> ResponseOutputMessage:
     )
 
 
+def _written(item: Item) -> str:
+    if isinstance(item, ResponseFunctionToolCall):
+        return item.arguments
+    [part] = item.content
+    assert isinstance(part, ResponseOutputText)
+    return part.text
+
+
 def _new_id(kind: str) -> str:
     return f"{kind}_{secrets.token_hex(16)}"
 
@@ -152,12 +173,17 @@ def _tokens(text: str) -> int:
 def _events(response: Response) -> Iterator[TResponseStreamEvent]:
     """The same response as a stream."""
     number = count()
-    [item] = response.output
-    is_message = isinstance(item, ResponseOutputMessage)
     begun = response.model_copy(update={"status": "in_progress", "output": [], "usage": None})
-    empty = item.model_copy(update={"status": "in_progress", **({"content": []} if is_message else {"arguments": ""})})
-    place: dict[str, Any] = {"output_index": 0}
     yield ResponseCreatedEvent(type="response.created", response=begun, sequence_number=next(number))
+    for index, item in enumerate(response.output):
+        assert isinstance(item, Item)
+        yield from _item_events(item, number, {"output_index": index})
+    yield ResponseCompletedEvent(type="response.completed", response=response, sequence_number=next(number))
+
+
+def _item_events(item: Item, number: Iterator[int], place: dict[str, Any]) -> Iterator[TResponseStreamEvent]:
+    is_message = isinstance(item, ResponseOutputMessage)
+    empty = item.model_copy(update={"status": "in_progress", **({"content": []} if is_message else {"arguments": ""})})
     yield ResponseOutputItemAddedEvent(
         type="response.output_item.added", item=empty, sequence_number=next(number), **place
     )
@@ -166,7 +192,6 @@ def _events(response: Response) -> Iterator[TResponseStreamEvent]:
     yield ResponseOutputItemDoneEvent(
         type="response.output_item.done", item=item, sequence_number=next(number), **place
     )
-    yield ResponseCompletedEvent(type="response.completed", response=response, sequence_number=next(number))
 
 
 def _text_events(

@@ -1,278 +1,301 @@
-"""From the conversation to the next step: a tool to call, or the answer made from what the tools have said.
-
-Nothing is kept between steps. Each wish is a plan that asks for tool calls; replayed over the outputs that stand after
-the person's last words, it leads to the next call or to the answer.
-"""
+"""From a wish to what is done about it: each is a plan that asks for tool calls and ends with what the person reads."""
 
 import re
-from collections.abc import Generator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
 from typing import Final
 
-from agents import TResponseInputItem
+from gateway.offline.asking import Call, Ended, Meaning, Steps, asked, picked
+from gateway.offline.changing import moved_to
+from gateway.offline.naming import search_terms
+from gateway.offline.reckoning import moved
+from gateway.offline.replies import Refused, Reply, plain, rows_in, sentence
+from gateway.offline.speech import understand
+from gateway.offline.when import due_alone, span_of
+from gateway.offline.wishes import (
+    Add,
+    Arrange,
+    Chart,
+    Close,
+    Delete,
+    Edit,
+    Find,
+    Import,
+    Outcome,
+    Overview,
+    Plan,
+    Restore,
+    Show,
+    Span,
+    Spoken,
+    Target,
+    Topic,
+    Undo,
+    Wish,
+)
 
-from gateway.offline.speech import Add, Close, Find, Listed, Outcome, Show, Spoken, Topic, search_terms, understand
+MOST_NEW: Final = 100
+PLANNED: Final = 50
+POINTS: Final = 7
 
-CHOICES: Final = 10
-
-EXAMPLES: Final = """\
-- `add buy milk tomorrow` (several at once: one on each line)
-- `what is open?`, `what is due today?`, `find milk`
-- `done with milk`, `cancel T3`, `reopen T3`"""
-INTRODUCTION: Final = "I am the offline assistant: a few rules, not a language model."
-ABOUT_MODELS: Final = "A real model can be configured with `TASKGATE_GATEWAY_MODEL`."
-UNAVAILABLE: Final = "Tasks are unavailable at the moment. Please try again a little later."
-TALK: Final = {
-    Topic.HELLO: f"Hello! {INTRODUCTION} Try:\n\n{EXAMPLES}",
-    Topic.THANKS: "You are welcome!",
-    Topic.HELP: f"{INTRODUCTION} I add, list, find, finish, cancel and reopen tasks:\n\n{EXAMPLES}\n\n{ABOUT_MODELS}",
-    Topic.WHAT_TO_ADD: "What shall I add? Say it in one go, for example `add buy milk tomorrow`.",
-    Topic.WHICH_TASK: "Which task? Say its words or its id, for example `done with milk` or `cancel T3`.",
-    Topic.KEPT: "All right, nothing was changed.",
-    Topic.UNKNOWN: f"I did not understand that. {INTRODUCTION} What I can do:\n\n{EXAMPLES}\n\n{ABOUT_MODELS}",
+# What people are asked about an outcome, how they hear of it, and what asks the tool for it.
+OUTCOMES: Final[Mapping[Outcome, tuple[Meaning, str, Mapping[str, bool]]]] = {
+    Outcome.DONE: (Meaning("Which one did you finish?"), "Well done! Finished:", {}),
+    Outcome.CANCELLED: (Meaning("Which one shall I cancel?"), "Cancelled:", {"cancelled": True}),
+    Outcome.OPEN: (Meaning("Which one shall I reopen?", "is:closed", "finished"), "Open again:", {"done": False}),
 }
-# How people hear of an outcome, and what asks the tool for it.
-OUTCOMES: Final[Mapping[Outcome, tuple[str, Mapping[str, bool]]]] = {
-    Outcome.DONE: ("Well done! Finished:", {}),
-    Outcome.CANCELLED: ("Cancelled:", {"cancelled": True}),
-    Outcome.OPEN: ("Open again:", {"done": False}),
-}
+TO_DELETE: Final = Meaning("Which one shall I delete?")
+TO_RESTORE: Final = Meaning("Which one shall I bring back?", "is:trash", "in the trash")
+TO_CHANGE: Final = Meaning("Which one shall I change?")
+DELETED: Final = "Moved to the trash:"
+CHANGED: Final = "Changed:"
 NO_DATE: Final = ("bad_date", "ambiguous_date")
-# Errors whose sentence is meant for a model; any other sentence is fit for people as it is.
-IN_PLAIN_WORDS: Final = {
-    "unavailable": f"{UNAVAILABLE} Nothing was changed.",
-    "unknown_outcome": "I got no answer: it may have been done. Ask `what is open?` before you repeat it.",
-    "unknown_tool": UNAVAILABLE,
-    "forbidden": "Your sign-in does not permit that.",
-    "bad_filter": "I cannot search for that.",
-}
-UNEXPLAINED: Final = "That did not work, and I was not told why."
+DAYS: Final = ("today", "tomorrow", "next monday", "by a week")
+NO_FILE: Final = "There is no file yet. Attach a text, CSV, JSON or iCal file and say `import this`."
+NOTHING_DONE: Final = "Nothing was changed in this conversation that could be undone."
 
-_NOTES: Final = re.compile(r"(?:<(PAGE_CONTEXT|QUOTE|NOTE|SHOWN)>[^<]*</\1>\s*)+")
-_REF: Final = r"(?:[^\s:|*]+:)?T\d+"  # in somebody else's list with the person's name for him
-_LISTED: Final = re.compile(rf"^(?:-|\d+\.) \*\*({_REF})\*\* (.*)$", re.MULTILINE)
-_SUCCESS: Final = re.compile(r"op (?:\S+:)?\d+: |replayed: |nothing to change|[\d,]+ (?:of [\d,]+ |tasks?\b)")
-_TOTAL: Final = re.compile(r"[\d,]+ of ([\d,]+) ")
-_ERROR: Final = re.compile(r"(?P<code>[a-z_]+): (?P<what>.+?)(?: Fix: .*)?", re.DOTALL)
-_PLACE: Final = re.compile(r"tasks\[(?P<index>\d{1,3})\](?:: )?")
-_LINE: Final = re.compile(rf"(?P<ref>{_REF})(?P<facts>(?: [^ |]\S*)*)(?: \| (?P<title>.*))?")
-_FACT: Final = re.compile(r"done|cancelled|trash|p[1-4]")
-_MARKUP: Final = re.compile(r"[\\`*_\[\]<>&~|$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
-_ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
+_UNDOES: Final = re.compile(r"this undoes op ")
+_OVERVIEW: Final = re.compile(r"\w{3} .*?, rev \d+\. (?P<counts>.+)")
+_LISTS: Final = "lists: "
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A tool to call, and with what."""
-
-    tool: str
-    arguments: Mapping[str, object]
-
-
-Plan = Generator[Call, str, str]
-
-
-class _Refused(Exception):
-    """A tool's refusal: its code, a sentence for the person, and which of several tasks it is about."""
-
-    def __init__(self, code: str, sentence: str, index: int | None) -> None:
-        super().__init__(code, sentence)
-        self.code = code
-        self.sentence = sentence
-        self.index = index
-
-
-def next_step(conversation: str | list[TResponseInputItem], tools: Set[str]) -> Call | str:
-    """What to do now: a call of one of these tools, or the answer."""
-    heard = _hear(conversation)
-    before = [Listed(ref, _ESCAPED.sub(r"\1", line)) for ref, line in _LISTED.findall(heard.before)]
-    asked = next((outcome for outcome in Outcome if heard.before.startswith(outcome.value)), None)
-    wish = understand(heard.text, before, asked)
-    if isinstance(wish, Topic):
-        return TALK[wish]
-    plan = _plan(wish)
-    try:
-        call = next(plan)
-        for output in heard.outputs:
-            call = plan.send(output)
-    except StopIteration as end:
-        return str(end.value)
-    except _Refused as refused:
-        return refused.sentence
-    return call if call.tool in tools else UNAVAILABLE
-
-
-def _plan(wish: Add | Find | Show | Close) -> Plan:
-    match wish:
-        case Add():
-            return _add(wish)
-        case Find():
-            return _find(wish)
-        case Show():
-            return _show(wish)
-        case Close():
-            return _close(wish)
-
-
-def _add(wish: Add) -> Plan:
-    """Tasks whose due words are no date keep them in the title: first the one refused, then all."""
-    refused: list[_Refused] = []
-    kept: set[int] = set()
+def added(wish: Add) -> Steps:
+    """Tasks whose words for a day or a list are none keep them in the title."""
+    tasks, left = wish.tasks[:MOST_NEW], len(wish.tasks) - MOST_NEW
+    undated: set[int] = set()
+    unlisted: set[int] = set()
+    remarks: list[str] = []
     while True:
-        tasks = [_new_task(task, keep_words=index in kept) for index, task in enumerate(wish.tasks)]
-        output = yield Call("tasks_add", {"tasks": tasks})
+        new = [
+            _new_task(task, has_due=index not in undated, has_list=index not in unlisted)
+            for index, task in enumerate(tasks)
+        ]
+        output = yield Call("tasks_add", {"tasks": new})
         try:
-            reply = _Reply.read(output)
-        except _Refused as refusal:
-            if refusal.code not in NO_DATE or len(kept) == len(tasks):
+            reply = Reply.read(output)
+        except Refused as refusal:
+            where = undated if refusal.code in NO_DATE else unlisted if refusal.code == "unknown_list" else None
+            if where is None or not _concerned(where, refusal.index, len(tasks), is_again=bool(where)):
                 raise
-            everything = set(range(len(tasks)))
-            kept = everything if refused or refusal.index is None else everything & {refusal.index}
-            refused.append(refusal)
+            kept = "those words in the title"
+            remarks.append(f"{refusal.sentence} I kept {kept}{' and set no date' if where is undated else ''}.")
             continue
-        head = "Added:" if len(reply.lines) == 1 else f"Added {len(reply.lines)} tasks:"
-        why = [f"{refusal.sentence} I kept those words in the title and set no date." for refusal in refused]
-        return reply.shown(head, *why)
+        if left > 0:
+            remarks.append(f"These are the first {MOST_NEW}: {left:,} more are not added yet.")
+        return reply.shown("Added:" if len(reply.lines) == 1 else f"Added {len(reply.lines)} tasks:", *remarks)
 
 
-def _new_task(task: Spoken, *, keep_words: bool) -> dict[str, str]:
-    new = {"title": task.whole if keep_words else task.title, "due": "" if keep_words else task.due}
-    return {name: value for name, value in {**new, "priority": task.priority}.items() if value}
+def _concerned(kept: set[int], index: int | None, count: int, *, is_again: bool) -> bool:
+    """Note which tasks keep their words: first the one refused, then all. False if none is left to change."""
+    if len(kept) == count:
+        return False
+    kept |= set(range(count)) if is_again or index is None or index >= count else {index}
+    return True
 
 
-def _find(wish: Find) -> Plan:
-    reply = _Reply.read((yield Call("tasks_find", {"filter": wish.filter} if wish.filter else {})))
-    return reply.counted(_plain(wish.about))
+def _new_task(task: Spoken, *, has_due: bool, has_list: bool) -> dict[str, str]:
+    title = task.title
+    if task.due and not has_due:
+        title = f"{title} {task.due}" if task.list and has_list else task.whole
+    elif task.list and not has_list:
+        title = f"{title} {task.place}"
+    new = {"title": title, "due": task.due * has_due, "list": task.list * has_list, "priority": task.priority}
+    return {name: value for name, value in new.items() if value}
 
 
-def _show(wish: Show) -> Plan:
-    reply = _Reply.read((yield Call("tasks_find", {"refs": list(wish.refs)})))
+def found(wish: Find) -> Steps:
+    """A list, or a search if there is no list of that name."""
+    try:
+        reply = Reply.read((yield Call("tasks_find", {"filter": wish.filter} if wish.filter else {})))
+    except Refused as refusal:
+        if refusal.code != "unknown_list" or not search_terms(wish.words):
+            raise
+        reply = Reply.read((yield Call("tasks_find", {"filter": search_terms(wish.words)})))
+        return reply.counted(f'open and about "{plain(wish.words)}"')
+    return reply.counted(plain(wish.about))
+
+
+def shown(wish: Show) -> Steps:
+    """Tasks by their ids."""
+    reply = Reply.read((yield Call("tasks_find", {"refs": list(wish.refs)})))
     return reply.shown("Here it is:" if len(reply.lines) == 1 else "Here they are:")
 
 
-def _close(wish: Close) -> Plan:
-    refs: Sequence[str] = wish.refs
-    if not refs:
-        scope, state = ("is:closed ", "finished") if wish.outcome is Outcome.OPEN else ("", "open")
-        found = _Reply.read((yield Call("tasks_find", {"filter": scope + search_terms(wish.words), "limit": CHOICES})))
-        if not found.lines:
-            others = _Reply.read((yield Call("tasks_find", {"filter": scope.strip() or "is:open", "limit": CHOICES})))
-            return f'No task is {state} and about "{_plain(wish.words)}". {others.counted(state)}'
-        if len(found.lines) > 1:
-            return found.question(wish.outcome)
-        refs = found.refs
-    head, arguments = OUTCOMES[wish.outcome]
-    return _Reply.read((yield Call("tasks_complete", {"refs": list(refs), **arguments}))).shown(head)
+def closed(wish: Close) -> Steps:
+    """Finished, cancelled or open again."""
+    meaning, head, arguments = OUTCOMES[wish.outcome]
+    refs = yield from picked(wish.target, meaning)
+    return Reply.read((yield Call("tasks_complete", {"refs": list(refs), **arguments}))).shown(head)
 
 
-# ---- what tools say, as people read it ----
+def deleted(wish: Delete) -> Steps:
+    """To the trash. What a filter finds goes by the filter: the tool asks the person first if that is much."""
+    if wish.target.filter:
+        reply = Reply.read((yield Call("tasks_delete", {"filter": wish.target.filter})))
+        if not reply.lines:
+            return f"No task is {plain(wish.target.about)}."
+        return reply.shown(DELETED)
+    refs = yield from picked(wish.target, TO_DELETE)
+    return Reply.read((yield Call("tasks_delete", {"refs": list(refs)}))).shown(DELETED)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """A tool's success: its first line, its tasks as markdown, its notes."""
-
-    head: str
-    refs: Sequence[str]
-    lines: Sequence[str]
-    notes: Sequence[str]
-
-    @classmethod
-    def read(cls, output: str) -> "_Reply":
-        """Raises `_Refused` if the tool did not do it."""
-        head, *rest = output.strip().split("\n")  # not at every line break: a title may hold strange ones
-        if not _SUCCESS.match(head):
-            raise _refusal(output.strip())
-        tasks = [found for line in rest if (found := _LINE.fullmatch(line))]
-        notes = [line.removeprefix("note: ") for line in rest if line.startswith("note: ")]
-        return cls(head, [task["ref"] for task in tasks], [_markdown(task) for task in tasks], notes)
-
-    def shown(self, head: str, *remarks: str) -> str:
-        """The tasks under this head, then the remarks and the tool's own notes."""
-        if self.head.startswith("nothing to change"):
-            head = "Nothing to change, it is so already:"
-        elif self.head.startswith("replayed: "):
-            head = "That was done before:"
-        tasks = "\n".join(f"- {line}" for line in self.lines)
-        return "\n\n".join(filter(None, (head, tasks, *remarks, *map(_sentence, self.notes))))
-
-    def counted(self, about: str) -> str:
-        """How many tasks are `about`, and which."""
-        shown = len(self.lines)
-        total = found[1] if (found := _TOTAL.match(self.head)) else str(shown)
-        if not shown:
-            return f"No task is {about}."
-        claim = f"1 task is {about}" if total == "1" else f"{total} tasks are {about}"
-        return self.shown(f"{claim}:" if total == str(shown) else f"{claim}. The first {shown}:")
-
-    def question(self, outcome: Outcome) -> str:
-        """Asks which one is meant; the next message is understood by these very lines."""
-        numbered = "\n".join(f"{number}. {line}" for number, line in enumerate(self.lines, start=1))
-        return f"{outcome.value}\n\n{numbered}\n\nTell me its number or its id."
+def restored(wish: Restore) -> Steps:
+    """Back from the trash."""
+    refs = yield from picked(wish.target, TO_RESTORE)
+    reply = Reply.read((yield Call("tasks_delete", {"refs": list(refs), "restore": True})))
+    return reply.shown("Brought back from the trash:")
 
 
-def _refusal(output: str) -> _Refused:
-    error = _ERROR.fullmatch(output)
-    if error is None:
-        return _Refused("", UNEXPLAINED, None)
-    place = _PLACE.match(error["what"])
-    sentence = IN_PLAIN_WORDS.get(error["code"]) or _sentence(error["what"])
-    return _Refused(error["code"], sentence, int(place["index"]) if place else None)
+def edited(wish: Edit) -> Steps:
+    """Fields that are set, dates that move; what was not said is asked for."""
+    if wish.lacks:
+        wish = yield from _completed(wish, (yield from picked(wish.target, TO_CHANGE)))
+    if wish.target.filter and not wish.span:
+        reply = Reply.read((yield Call("tasks_edit", {"changes": [dict(wish.fields)], "filter": wish.target.filter})))
+        return reply.shown(CHANGED) if reply.lines else f"No task is {plain(wish.target.about)}."
+    refs = yield from picked(wish.target, TO_CHANGE)
+    if wish.span is None:
+        changes = [{"refs": list(refs), **wish.fields}]
+    else:
+        changes = yield from _moved(refs, wish.span)
+    return Reply.read((yield Call("tasks_edit", {"changes": changes}))).shown(CHANGED)
 
 
-def _sentence(text: str) -> str:
-    words = _PLACE.sub(lambda place: "" if place[0].endswith(": ") else "the task", text).strip()
-    ended = words if words.endswith((".", "!", "?")) else f"{words}."
-    return _plain(ended[:1].upper() + ended[1:])
+def _completed(wish: Edit, refs: tuple[str, ...]) -> Generator[Call, str, Edit]:
+    """The wish with what it lacked."""
+    named, target = ", ".join(refs[:3]), Target(refs)
+    if wish.lacks == "title":
+        question = f"What shall {named} be called?"
+        title = yield from asked(question, (), question, lambda text: understand(text) is Topic.UNKNOWN)
+        return Edit(target, {"title": title})
+    question = f"To which day or list shall {named} move?"
+    saying = f"{question} For example `tomorrow`, `by a week` or `to Work`."
+    answer = yield from asked(question, DAYS, saying, _is_place)
+    if (edit := moved_to(target, answer)) is None:
+        raise Ended("I did not understand that, so nothing was changed.")
+    return edit
 
 
-def _markdown(task: re.Match[str]) -> str:
-    facts = task["facts"].split()
-    states = [fact for fact in facts if _FACT.fullmatch(fact)]
-    others = " ".join(fact for fact in facts if not _FACT.fullmatch(fact))
-    shown = _plain(", ".join([*states, others] if others else states))
-    return f"**{task['ref']}** {_plain(task['title'] or '')}{f' ({shown})' if shown else ''}"
+def _is_place(text: str) -> bool:
+    """Whether a message says where to, in time or among the lists."""
+    if due_alone(text) or span_of(text):
+        return True
+    return text.lower().startswith(("to ", "into ")) and understand(text) is Topic.UNKNOWN
 
 
-def _plain(text: str) -> str:
-    """Text that markdown shows as it is."""
-    return _MARKUP.sub(r"\\\g<0>", text)
+def _moved(refs: Sequence[str], span: Span) -> Generator[Call, str, list[dict[str, object]]]:
+    """The changes that move the dates of these tasks, each by the same span."""
+    reply = Reply.read((yield Call("tasks_find", {"refs": list(refs)})))
+    try:
+        return [
+            {"refs": [task.ref], "due": moved(reply.head, facts, span)}
+            for task, facts in zip(reply.tasks, reply.facts, strict=True)
+        ]
+    except ValueError:
+        raise Ended("There is no such day, so nothing was changed.") from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """The person's last words, the answer before them, and what tools have said since."""
-
-    text: str
-    before: str
-    outputs: Sequence[str]
-
-
-def _hear(heard: str | list[TResponseInputItem]) -> _Heard:
-    items: list[dict[str, object]] = [{"role": "user", "content": heard}]
-    if not isinstance(heard, str):
-        items = [dict(item) for item in heard]
-    answered = [index for index, item in enumerate(items) if item.get("role") == "assistant"]
-    users = [index for index, item in enumerate(items) if item.get("role") == "user"]
-    # What the host adds in the person's name stands around his words: the page, notes, what was shown.
-    fresh = [index for index in users if not answered or index > answered[-1]] or users[-1:]
-    spoken = [index for index in fresh if _without_notes(_text(items[index].get("content")))]
-    last = (spoken or fresh or [-1])[-1]
-    return _Heard(
-        text=_without_notes(_text(items[last].get("content"))) if fresh else "",
-        before=next((_text(items[index].get("content")) for index in reversed(answered) if index < last), ""),
-        outputs=[_text(item.get("output")) for item in items[last + 1 :] if item.get("type") == "function_call_output"],
-    )
+def arranged(wish: Arrange) -> Steps:
+    """A list that is made, renamed or deleted."""
+    arguments = {"kind": "list", "action": wish.action, "name": wish.name, **({"to": wish.to} if wish.to else {})}
+    reply = Reply.read((yield Call("organize", arguments)))
+    name, to = plain(wish.name), plain(wish.to)
+    if reply.head.startswith("nothing to change"):
+        return f"There is a list {name} already." if wish.action == "create" else "Nothing to change, it is so already."
+    match wish.action:
+        case "create":
+            return f"The list {name} is there now. Fill it with `add milk to {wish.name}`."
+        case "rename":
+            return f"The list {name} is now called {to}."
+    return f"The list {name} is deleted ({reply.receipt}). `undo` brings it back."
 
 
-def _without_notes(text: str) -> str:
-    notes = _NOTES.match(text)
-    return (text[notes.end() :] if notes else text).strip()
+def undone(wish: Undo, operations: Sequence[str]) -> Steps:
+    """The operation that was named, or the newest one of this conversation."""
+    op = wish.op or (operations[-1] if operations else "")
+    if not op:
+        return NOTHING_DONE
+    reply = Reply.read((yield Call("undo", {"op": op})))
+    others = [f"- {plain(line)}" for line in reply.others]
+    notes = [sentence(note) for note in reply.notes if not _UNDOES.match(note)]
+    return "\n\n".join(filter(None, ("Undone:", "\n".join(filter(None, (reply.listed(), *others))), *notes)))
 
 
-def _text(content: object) -> str:
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Mapping):
-        return _text(content.get("text"))
-    return "\n".join(_text(part) for part in content) if isinstance(content, list) else ""
+def overviewed() -> Steps:
+    """Counts and lists."""
+    output = yield Call("overview", {})
+    head = _OVERVIEW.match(Reply.read(output).head)
+    lists = next((line.removeprefix(_LISTS) for line in output.split("\n") if line.startswith(_LISTS)), "")
+    counts = sentence(head["counts"]) if head else ""
+    return "\n\n".join(filter(None, (counts, f"Lists: {plain(lists)}." if lists else "")))
+
+
+def planned(wish: Plan) -> Steps:
+    """What is overdue, due or urgent, in the order of the task service, which puts first what presses most."""
+    until = f'due:"<={wish.day}"' if wish.day else "due:today"
+    terms = f"due:overdue OR {until} OR p1"
+    reply = Reply.read((yield Call("tasks_find", {"filter": terms, "limit": PLANNED})))
+    if not reply.lines:
+        day = "by then" if wish.day else "today"
+        return f"Nothing is overdue, due {day} or urgent. Ask `what is open?` for the rest."
+    head = "One task presses:" if reply.total == 1 else f"{reply.total:,} tasks, the most pressing first:"
+    return reply.shown(head, "Everything else can wait.")
+
+
+def charted(wish: Chart) -> Steps:
+    """A chart, and its figures in words."""
+    rows = rows_in((yield Call("data_query", {"sql": wish.sql, "chart": wish.kind})))
+    about = wish.about[:1].upper() + wish.about[1:]
+    if not rows:
+        return f"{about}: there is nothing to count yet."
+    points = [f"{plain(label)} {figure}" for label, figure in rows[:POINTS]]
+    more = [f"and {len(rows) - POINTS} more"] if len(rows) > POINTS else []
+    return f"{about}: {', '.join([*points, *more])}."
+
+
+def imported(wish: Import, files: Sequence[str]) -> Steps:
+    """The tasks of files: tried first, then for real, about which the tool asks the person."""
+    if not files:
+        return NO_FILE
+    said: list[str] = []
+    for file in files:
+        arguments = {"content": f"attachment:{file}", **({"list": wish.list} if wish.list else {})}
+        tried = Reply.read((yield Call("data_import", {**arguments, "dry_run": True})))
+        if tried.head.startswith("nothing to change"):
+            said.append(tried.shown(""))
+            continue
+        reply = Reply.read((yield Call("data_import", {**arguments, "dry_run": False})))
+        said.append(reply.shown(f"Imported: {reply.receipt}."))
+    return "\n\n".join(said)
+
+
+def plan_of(wish: Wish, files: Sequence[str], operations: Sequence[str]) -> Steps | None:
+    """What is done about a wish; None for what is only talked about."""
+    match wish:
+        case Add():
+            return added(wish)
+        case Find():
+            return found(wish)
+        case Show():
+            return shown(wish)
+        case Close():
+            return closed(wish)
+        case Delete():
+            return deleted(wish)
+        case Restore():
+            return restored(wish)
+        case Edit():
+            return edited(wish)
+        case Arrange():
+            return arranged(wish)
+        case Undo():
+            return undone(wish, operations)
+        case Overview():
+            return overviewed()
+        case Plan():
+            return planned(wish)
+        case Chart():
+            return charted(wish)
+        case Import():
+            return imported(wish, files)
+        case Topic():
+            return None

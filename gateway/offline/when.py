@@ -1,7 +1,9 @@
-"""The words for a day or a time at the end of a message. What they mean is the task service's to say."""
+"""The words for a day, a time or a span in a message. What a day means is the task service's to say."""
 
 import re
 from typing import Final
+
+from gateway.offline.wishes import Span
 
 LONGEST_DUE_WORDS: Final = 8
 ENDS: Final = " .!,"  # what may follow the last word
@@ -41,6 +43,23 @@ DUE: Final = pattern(
     rf"|(?:in the|this) {_PARTS})"
 )
 
+_AT_A_TIME: Final = pattern(_CLOCK)
+_TO: Final = pattern(r"^(?:to|until|till|for|at) ")
+_SPAN: Final = pattern(rf"(?:by |for )?(?P<count>{_COUNT}) (?:more )?(?P<unit>{_UNIT})(?: (?:later|more))?")
+_WORDS: Final = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+# What it is counted in, and how many of them.
+_UNITS: Final = {
+    "min": (1, "minutes"),
+    "minute": (1, "minutes"),
+    "hr": (1, "hours"),
+    "hour": (1, "hours"),
+    "day": (1, "days"),
+    "week": (7, "days"),
+    "fortnight": (14, "days"),
+    "month": (1, "months"),
+    "year": (1, "years"),
+}
+
 
 def due_at_end(words: str) -> tuple[str, re.Match[str]] | None:
     """What stands before the due words, and these: the longest that end the text."""
@@ -53,3 +72,22 @@ def due_at_end(words: str) -> tuple[str, re.Match[str]] | None:
 def words_of(due: re.Match[str]) -> str:
     """The due words as the task service wants them."""
     return due["when"].lower().replace(",", "")
+
+
+def due_alone(words: str) -> str:
+    """The due words that a text consists of, as the task service wants them; empty if it says something else."""
+    words = _TO.sub("", words.strip(" .,!?"))
+    if due := DUE.fullmatch(words) or DUE.fullmatch(f"on {words}"):
+        return words_of(due)
+    return words.lower() if _AT_A_TIME.fullmatch(words) else ""
+
+
+def span_of(words: str) -> Span | None:
+    """How long "by two weeks" is, counted in days or longer units, or in hours or minutes."""
+    found = _SPAN.fullmatch(words.strip(" .,!?"))
+    if found is None:
+        return None
+    said = found["count"].lower()
+    count = int(said) if said.isdecimal() else _WORDS.index(said) + 1 if said in _WORDS else 1
+    unit = _UNITS.get(found["unit"].lower().removesuffix("s"))
+    return Span(count * unit[0], unit[1]) if unit else None

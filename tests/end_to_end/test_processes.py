@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
 from tests.end_to_end.processes import Deployment, deployment, ended, pieces, reserved_port, taskgate
-from tests.living import ChatClient, Said
+from tests.living import ChatClient, Said, message
 
 AWAY = "Tasks are unavailable at the moment."
 UNKNOWN = "I got no answer: it may have been done."
@@ -102,6 +103,18 @@ class House:
             found = connection.execute("SELECT data FROM chat_items WHERE thread_id = ?", [thread_id])
             return [json.loads(data) for (data,) in found]
 
+    def partial(self, thread_id: str) -> str:
+        """What a crash would leave of the answer that is being written, straight from the file."""
+        with closing(sqlite3.connect(self.services.gateway_file)) as connection:
+            found = connection.execute("SELECT partial FROM chat_turns WHERE thread_id = ?", [thread_id]).fetchone()
+        return str(json.loads(found[0])["content"][0]["text"]) if found and found[0] else ""
+
+    def let_leases_end(self) -> None:
+        """What half a minute does to the lease of an answer that nobody writes any more."""
+        with closing(sqlite3.connect(self.services.gateway_file)) as connection:
+            connection.execute("UPDATE chat_turns SET expires_us = 0")
+            connection.commit()
+
     @contextmanager
     def no_writes(self) -> Generator[None]:
         """Calls that write wait for this to end."""
@@ -131,11 +144,6 @@ async def house(only_house: House) -> House:
     """Both services running, whatever the test before did to them."""
     await only_house.open()
     return only_house
-
-
-async def items(chat: ChatClient, thread_id: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = (await chat.reply("items.list", thread_id=thread_id, order="asc", limit=100))["data"]
-    return found
 
 
 @pytest.mark.anyio
@@ -190,7 +198,7 @@ async def test_a_task_whose_receipt_was_lost_in_a_kill_is_not_added_again_by_a_r
         assert [title.lower() for title in house.titles()].count("pay the rent") == 1
 
         await house.open()
-        question = [item["id"] for item in await items(ada, thread) if item["type"] == "user_message"][-1]
+        question = [item["id"] for item in await ada.items(thread) if item["type"] == "user_message"][-1]
         again = await ada.post("threads.retry_after_item", thread_id=thread, item_id=question)
         assert "pay the rent" in again.text.lower()
         assert UNKNOWN not in again.text
@@ -247,6 +255,53 @@ async def test_a_gateway_without_time_to_stop_ends_an_answer_with_an_event_and_k
     assert "restarting" in said.events[-1]["message"]
     kept = next(item for item in only_house.items(said.thread_id) if item["type"] == "assistant_message")
     assert kept["content"][0]["text"] == "".join(pieces(said))
+
+
+@pytest.mark.anyio
+async def test_a_gateway_killed_within_words_keeps_the_question_and_what_had_been_said(house: House) -> None:
+    async with house.services.chat("ada") as ada:
+        thread = (await ada.say("hello")).thread_id
+        said = Said([])
+        with suppress(httpx2.RemoteProtocolError, httpx2.ReadError):
+            async for event in ada.events("help", thread):
+                said.events.append(event)
+                if house.partial(thread):
+                    house.services.gateway.send(signal.SIGKILL)
+        assert await house.services.gateway.exit_code() == -signal.SIGKILL
+        left = house.partial(thread)
+
+        await house.services.gateway.start()
+        refused = await ada.post("threads.add_user_message", thread_id=thread, input=message("again"))
+        assert refused.json()["code"] == "busy"
+        house.let_leases_end()
+        stored = await ada.items(thread)
+        assert [item["type"] for item in stored] == ["user_message", "assistant_message"] * 2
+        kept = stored[-1]["content"][0]["text"]
+        assert kept == left
+        assert "".join(pieces(said)).startswith(kept)
+        assert (await ada.say("hello again", thread)).text
+
+
+@pytest.mark.anyio
+async def test_a_gateway_killed_within_a_tool_leaves_one_question_and_a_retry_adds_one_task(house: House) -> None:
+    async with house.services.chat("ada") as ada:
+        thread = (await ada.say("hello")).thread_id
+        house.way.forget()
+        with house.no_writes():
+            asking = asyncio.create_task(ada.say("add sharpen the knives", thread))
+            await house.way.asked.wait()
+            house.services.gateway.send(signal.SIGKILL)
+            with suppress(httpx2.RemoteProtocolError, httpx2.ReadError):
+                await asking
+            assert await house.services.gateway.exit_code() == -signal.SIGKILL
+
+        await house.services.gateway.start()
+        house.let_leases_end()
+        questions = [item for item in await ada.items(thread) if item["type"] == "user_message"]
+        assert [item["content"][0]["text"] for item in questions] == ["hello", "add sharpen the knives"]
+        again = await ada.post("threads.retry_after_item", thread_id=thread, item_id=questions[-1]["id"])
+        assert "sharpen the knives" in again.text.lower()
+        assert [title.lower() for title in house.titles()].count("sharpen the knives") == 1
 
 
 async def stopped_within_words(house: House, chat: ChatClient) -> Said:

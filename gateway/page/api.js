@@ -10,6 +10,7 @@ export class Refused extends Error {
     const text = (value) => (typeof value === "string" ? value : "");
     super(text(body?.message));
     this.status = status;
+    this.code = text(body?.code);
     this.hint = text(body?.hint);
     this.requestId = text(body?.request_id);
     this.login = text(body?.login);
@@ -24,6 +25,13 @@ export const signIn = (token) => call("/auth/session", { headers: { Authorizatio
 export const signOut = () => call("/auth/logout").then(json);
 export const whoAmI = () => call("/auth/me", { method: "GET" }).then(json);
 export const listThreads = (after) => chat("threads.list", { limit: 30, order: "desc", ...(after && { after }) });
+
+/** Presses a control of a card without an answer of the model; brings the card as it is now. */
+export const press = (params) => chat("threads.sync_custom_action", params);
+export const preview = (ref) => call(`/api/entities/${encodeURIComponent(ref)}`, { method: "GET" }).then(json);
+export const beingAnswered = (threadId) =>
+  call(`/api/turn?thread_id=${encodeURIComponent(threadId)}`, { method: "GET" }).then(json);
+export const stopAnswer = (threadId) => call("/api/stop", { body: { thread_id: threadId } }).then(json);
 
 /** A conversation with all its visible items, oldest first. */
 export async function loadThread(threadId) {

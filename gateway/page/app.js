@@ -1,75 +1,30 @@
 // Starts the page and connects its parts: the session, the list of conversations, the composer and the thread.
 
 import * as api from "./api.js";
-import { button, element, paint } from "./markdown.js";
+import { button, element, flag, said } from "./elements.js";
+import { paint } from "./markdown.js";
 import { Thread } from "./thread.js";
+import { Card } from "./widgets.js";
+import { WORDS } from "./words.js";
 
-// Every word that the page itself says.
-const WORDS = {
-  product: "Taskgate",
-  skip: "Skip to the message box",
-  newChat: "New chat",
-  history: "Conversations",
-  openHistory: "Show conversations",
-  closeHistory: "Hide conversations",
-  noHistory: "Your conversations will be listed here.",
-  more: "Show older",
-  untitled: "Untitled",
-  conversation: "Conversation",
-  greeting: "What needs doing?",
-  invitation: "Write it the way you would say it. Tasks are added, found and finished for you.",
-  prompts: ["Add buy milk tomorrow", "What is open?", "Done with milk"],
-  message: "Message",
-  placeholder: "Add, find or finish a task",
-  keys: "Enter sends · Shift+Enter starts a new line · Escape stops",
-  send: "Send",
-  stop: "Stop",
-  below: "New text below",
-  you: "You",
-  assistant: "Assistant",
-  card: "Card",
-  steps: "Steps",
-  step: "Step",
-  stepCount: (count) => (count === 1 ? "1 step" : `${count} steps`),
-  thoughtFor: (seconds) => `Thought for ${seconds} s`,
-  stepStates: { loading: "running", complete: "done", unfinished: "not finished" },
-  copy: "Copy",
-  copied: "Copied",
-  notCopied: "Could not copy",
-  answering: "Answering",
-  stopped: "Stopped",
-  stillAnswering: "The answer is still being written. Stop it first, or wait.",
-  retry: "Try again",
-  unanswered: "This message has no answer yet.",
-  unknownThread: "That conversation was not found. This is a new one.",
-  closedThread: "This conversation accepts no more messages.",
-  lost: "Connection lost. What arrived so far is kept.",
-  unreachable: "The server cannot be reached.",
-  unreachableHint: "Check your connection and try again.",
-  failed: "Something went wrong.",
-  reference: (id) => `Reference: ${id}`,
-  signIn: "Sign in",
-  signOut: "Sign out",
-  notSignedIn: "You are not signed in",
-  signInEnded: "Your sign-in has ended",
-  howToSignIn: "Open the address that `taskgate dev` printed, or sign in again.",
-};
 const RECOVERY_S = [1, 2, 4, 8, 15, 30];
 const TOKEN_MARK = "#token=";
 const DRAFT = "taskgate.draft";
+const LOOK_AGAIN_MS = 2_000;
+const AGAIN = "threads.retry_after_item";
 const RETRY = { label: WORDS.retry, press: retry };
 
 const ui = Object.fromEntries([...document.querySelectorAll("[id]")].map((node) => [node.id, node]));
-const rows = new Map(); // thread id -> its link in the list
 const wide = matchMedia("(min-width: 900px)");
 const thread = new Thread({
   scroller: ui.scroller,
   list: ui.items,
   tail: ui.tail,
   below: ui.below,
-  words: WORDS,
   announce,
+  hands: { press, submit, openTask: (ref) => act("open_task", { ref }) },
 });
+const rows = new Map(); // thread id -> its link in the list
 let me = null;
 let current = { id: null }; // the conversation on screen: one object each, so that a late reply sees it has been left
 let turn = null; // the answer being written
@@ -79,12 +34,13 @@ wire();
 await enter();
 
 function label() {
+  ui.message.placeholder = WORDS.placeholder;
   for (const node of document.querySelectorAll("[data-word]")) node.textContent = WORDS[node.dataset.word];
   for (const node of document.querySelectorAll("[data-label]")) {
     node.setAttribute("aria-label", WORDS[node.dataset.label]);
     if (node.matches("button")) node.title = WORDS[node.dataset.label];
   }
-  paint(ui["sign-in-how"], WORDS.howToSignIn, WORDS);
+  paint(ui["sign-in-how"], WORDS.howToSignIn);
   ui.prompts.append(...WORDS.prompts.map((text) => button("secondary", text, () => send(text))));
 }
 
@@ -106,7 +62,7 @@ function wire() {
     else if (ui.message.value.trim()) note({ message: WORDS.stillAnswering });
   });
   addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.isComposing) return;
+    if (event.key !== "Escape" || event.isComposing || ui.task.open) return;
     if (isSideOpen()) showSide(false);
     else stop();
   });
@@ -116,6 +72,7 @@ function wire() {
   ui["open-side"].addEventListener("click", () => showSide(true));
   ui.more.addEventListener("click", () => loadHistory(ui.more.dataset.after));
   ui["sign-out"].addEventListener("click", signOut);
+  ui["close-task"].addEventListener("click", () => ui.task.close());
   ui.login.addEventListener("click", keepDraft);
   addEventListener("popstate", () => {
     if (idInAddress() !== current.id) open(idInAddress());
@@ -215,36 +172,42 @@ function send(text) {
 
 function retry() {
   const id = thread.userMessageIds.at(-1);
-  if (id && !turn) answer("threads.retry_after_item", { thread_id: current.id, item_id: id });
+  if (id && !turn) answer(AGAIN, { thread_id: current.id, item_id: id });
 }
 
 function stop() {
   turn?.controller.abort();
 }
 
+/** Shows an answer as it comes. Returns why there is none to what was pressed on a card. */
 async function answer(type, params, text = "") {
   const place = current;
   const known = new Set(thread.userMessageIds);
   const own = { controller: new AbortController(), text, isAccepted: !text, isStarted: false };
   setTurn(own);
-  if (!document.activeElement?.closest("form")) focusMessage(); // the button that started this is about to go
+  if (!document.activeElement?.closest(".composer")) focusMessage(); // the button that started this is about to go
   thread.begin();
   announce(WORDS.answering);
   const failure = await read({ type, params, metadata: context() }, own).catch((error) => error);
-  if (turn !== own) return; // the person has gone to another conversation
+  if (turn !== own) return null; // the person has gone to another conversation
   if (failure instanceof TypeError) console.error(failure); // our mistake, not the network's
   const isStopped = own.controller.signal.aborted;
+  const isRefused = failure instanceof api.Refused;
+  const isAboutCard = Boolean(params.item_id) && type !== AGAIN;
   own.controller.abort(); // a connection that fell silent is still open
   setTurn(null);
   const written = thread.end();
   if (!own.isAccepted && !ui.message.value) setMessage(text);
   if (!failure) announce(written);
   else if (isStopped) announce(WORDS.stopped);
-  else if (failure instanceof api.Refused || !own.isStarted) report(failure);
+  else if (isRefused && isAboutCard) announce("");
+  else if (isRefused || !own.isStarted) report(failure);
   else thread.box("error", { message: WORDS.lost, action: own.isAccepted && RETRY });
-  if (failure instanceof api.Refused) return; // nothing was stored
-  await compare(place, failure && !isStopped ? RECOVERY_S : []);
+  if (isRefused && failure.code === "busy" && place.id) watch(place);
+  if (isRefused && !isAboutCard) return null; // nothing was stored
+  await compare(place, failure && !isStopped && !isRefused ? RECOVERY_S : []);
   if (current === place && thread.userMessageIds.some((id) => !known.has(id))) accept(own);
+  return isRefused ? reasonOf(failure) : null;
 }
 
 async function read(request, own) {
@@ -253,10 +216,11 @@ async function read(request, own) {
     if (!own.isStarted) {
       own.isStarted = true;
       thread.clearBoxes();
-      if (request.params.item_id) thread.removeAfter(request.params.item_id);
+      if (request.type === AGAIN) thread.removeAfter(request.params.item_id);
     }
     if (event.item?.type === "user_message") accept(own);
     if (event.thread) describe(event.thread);
+    else if (event.type === "client_effect") tell(event.name, event.data);
     else if (event.type !== "error") thread.apply(event);
     else {
       const action = event.allow_retry && own.isAccepted && RETRY;
@@ -282,7 +246,8 @@ async function compare(place, delaysS) {
       if (!isCurrent()) return;
       describe(stored.thread);
       thread.show(stored.items, { keepOpen: true });
-      return offerAnswer();
+      offerAnswer(place);
+      return;
     } catch (error) {
       if (error.status === 401) askToSignIn(error.login);
       if (error.status < 500) return;
@@ -290,9 +255,37 @@ async function compare(place, delaysS) {
   }
 }
 
-function offerAnswer() {
-  if (thread.isUnanswered && !ui.tail.hasChildNodes()) {
+/** A question without an answer is being answered in another window, or can be asked again. */
+async function offerAnswer(place) {
+  if (!thread.isUnanswered || current.isClosed || ui.tail.hasChildNodes() || (await watch(place))) return;
+  if (current === place && !turn && thread.isUnanswered && !ui.tail.hasChildNodes()) {
     thread.box("quiet", { message: WORDS.unanswered, action: RETRY });
+  }
+}
+
+/** Waits for the end of an answer that another window has asked for. Whether there was one. */
+async function watch(place) {
+  if (place.isWatched) return true;
+  place.isWatched = true;
+  const wasAnswered = await untilAnswered(place);
+  place.isWatched = false;
+  if (!wasAnswered || current !== place || turn) return wasAnswered;
+  clearNote();
+  thread.clearBoxes();
+  await compare(place, []);
+  return true;
+}
+
+async function untilAnswered(place) {
+  for (let looks = 0; ; looks += 1) {
+    const { running } = await api.beingAnswered(place.id).catch(() => ({ running: false }));
+    if (current !== place || turn) return true;
+    if (!running) return looks > 0;
+    if (looks === 1) { // at first it may be our own, just stopped
+      const action = { label: WORDS.stopThere, press: () => api.stopAnswer(place.id).catch(report) };
+      thread.box("quiet", { message: WORDS.elsewhere, action });
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
   }
 }
 
@@ -308,6 +301,59 @@ function context() {
     page: { url: location.origin + location.pathname, title: document.title },
     time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
   };
+}
+
+// --- Cards and questions -----------------------------------------------------------------------------------------
+
+/** Does what a control of a card asks for. Returns why not, if it was refused. */
+async function press(item, { type, payload, handler, streaming }) {
+  if (handler === "client") return act(type, payload);
+  const place = current;
+  const params = { thread_id: place.id, item_id: item.id, action: { type, payload } };
+  if (streaming) return turn ? { message: WORDS.stillAnswering } : answer("threads.custom_action", params);
+  try {
+    const { updated_item: updated } = await api.press(params);
+    if (current === place && updated) thread.apply({ type: "thread.item.replaced", item: updated });
+    tell("tasks.changed", {});
+    return null;
+  } catch (error) {
+    await compare(place, []);
+    return reasonOf(error);
+  }
+}
+
+async function submit(item, input) {
+  if (turn) return { message: WORDS.stillAnswering };
+  return answer("threads.add_structured_input", { thread_id: current.id, item_id: item.id, input });
+}
+
+/** What the page does itself, unless somebody who listens does it in another way. */
+async function act(type, payload) {
+  if (tell(type, payload) && type === "open_task") await openTask(payload.ref);
+  return null;
+}
+
+/** Whoever extends the page hears of it, and may prevent what the page would do. */
+function tell(name, detail) {
+  return dispatchEvent(new CustomEvent(`taskgate:${name}`, { detail, cancelable: true }));
+}
+
+async function openTask(ref) {
+  try {
+    const { preview } = await api.preview(ref);
+    new Card(ui["task-card"], press).draw({ widget: preview, copy_text: ref });
+    ui.task.showModal();
+  } catch (error) {
+    report(error);
+  }
+}
+
+/** Why something was refused, in words. */
+function reasonOf(error) {
+  if (error.status === 401) askToSignIn(error.login);
+  if (error instanceof api.Refused) return { message: error.message || WORDS.failed, hint: error.hint };
+  if (error instanceof api.Lost) return { message: WORDS.unreachable, hint: WORDS.unreachableHint };
+  throw error;
 }
 
 // --- Conversations -----------------------------------------------------------------------------------------------
@@ -341,7 +387,7 @@ async function open(id) {
     describe(stored.thread);
     thread.show(stored.items);
     thread.follow();
-    offerAnswer();
+    offerAnswer(place);
   } catch (error) {
     if (current !== place) return;
     if (error.status !== 404 && error.status !== 400) return report(error, () => open(id));
@@ -408,39 +454,33 @@ function reflect() {
   const title = current.title || (current.id ? WORDS.untitled : WORDS.newChat);
   ui.title.textContent = title;
   document.title = `${title} · ${WORDS.product}`;
-  for (const [id, row] of rows) {
-    if (id === current.id) row.setAttribute("aria-current", "page");
-    else row.removeAttribute("aria-current");
-  }
+  for (const [id, row] of rows) flag(row, "aria-current", id === current.id && "page");
   ui["no-threads"].hidden = rows.size > 0;
   ui.start.hidden = Boolean(current.id || turn);
   document.body.classList.toggle("answering", turn !== null);
   ui.send.setAttribute("aria-label", turn ? WORDS.stop : WORDS.send);
   ui.send.title = turn ? WORDS.stop : WORDS.send;
   ui.message.disabled = Boolean(current.isClosed);
-  ui.send.disabled = Boolean(current.isClosed && !turn);
-  ui.message.placeholder = current.isClosed ? current.whyClosed : WORDS.placeholder;
+  ui.composer.hidden = Boolean(current.isClosed && !turn);
+  ui.closed.hidden = !current.isClosed;
+  ui.closed.textContent = current.isClosed ? current.whyClosed : "";
 }
 
 function report(error, again) {
-  if (error.status === 401) return askToSignIn(error.login);
   const againHere = () => {
     clearNote();
     focusMessage();
     again();
   };
-  const action = again && { label: WORDS.retry, press: againHere };
-  if (error instanceof api.Refused) return note({ ...error, message: error.message || WORDS.failed, action });
-  if (error instanceof api.Lost) return note({ message: WORDS.unreachable, hint: WORDS.unreachableHint, action });
-  throw error;
+  if (error.status === 401) return askToSignIn(error.login);
+  note({ ...reasonOf(error), requestId: error.requestId, action: again && { label: WORDS.retry, press: againHere } });
 }
 
 function note({ message, hint, requestId, action }) {
-  ui.note.replaceChildren(element("strong", "", message));
-  if (hint) ui.note.append(element("span", "", hint));
+  ui.note.replaceChildren(said("strong", "", message));
+  if (hint) ui.note.append(said("span", "", hint));
   if (requestId) ui.note.append(element("small", "", WORDS.reference(requestId)));
   if (action) ui.note.append(button("secondary", action.label, action.press));
-  for (const node of ui.note.children) node.dir = "auto";
   ui.note.hidden = false;
 }
 

@@ -1,6 +1,8 @@
 // Owns how markdown becomes elements. All of it ends as text: HTML is never read, and an image is a link, because
 // fetching one would carry whatever its address says out of the page.
 
+import { copyButton, element, link } from "./elements.js";
+
 const FENCE = /^ {0,3}(`{3,}(?=[^`]*$)|~{3,})/;
 const HEADING = /^ {0,3}(#{1,6}) +(.+)$/;
 const RULE = /^ {0,3}([-*_])(?: *\1){2,} *$/;
@@ -26,63 +28,19 @@ const INLINE = new RegExp(
 const painted = new WeakMap(); // container -> its blocks, so that growing text rebuilds only what changed
 
 /** Shows `source` in `container`; blocks that are already there and did not change stay untouched. */
-export function paint(container, source, words) {
+export function paint(container, source) {
   const before = painted.get(container) ?? [];
   const after = split(source.replace(/\r\n?/g, "\n").split("\n"));
   let same = 0;
   while (same < before.length && same < after.length && before[same].source === after[same].source) same += 1;
   for (const block of before.slice(same)) block.node.remove();
   after.forEach((block, index) => {
-    block.node = index < same ? before[index].node : build(block, words, 0);
+    block.node = index < same ? before[index].node : build(block, 0);
     if (index < same) return;
     block.node.dir ||= "auto";
     container.append(block.node);
   });
   painted.set(container, after);
-}
-
-export function element(tag, className = "", ...children) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  node.append(...children);
-  return node;
-}
-
-export function button(className, text, press) {
-  const node = element("button", className, text);
-  node.type = "button";
-  node.addEventListener("click", press);
-  return node;
-}
-
-export function copyButton(words, text) {
-  const node = button("copy", words.copy, async () => {
-    const copied = await navigator.clipboard?.writeText(text()).then(() => true, () => false);
-    node.textContent = copied ? words.copied : words.notCopied;
-    setTimeout(() => (node.textContent = words.copy), 2000);
-  });
-  return node;
-}
-
-/** A link that says where it leads, or only its label when the address is none that a person may follow from here. */
-export function link(label, address) {
-  let url;
-  try {
-    url = new URL(address);
-  } catch {
-    return label;
-  }
-  if (!["http:", "https:", "mailto:"].includes(url.protocol)) return label;
-  const goal = url.protocol === "mailto:" ? url.pathname : url.host;
-  const node = element("a", "", label || goal);
-  const said = node.textContent.replace(/^(https?:\/\/|mailto:)/, "");
-  if (said !== goal && !["/", "?", "#"].some((next) => said.startsWith(goal + next))) {
-    node.append(" ", element("span", "goal", `(${goal})`));
-  }
-  node.href = url.href;
-  node.target = "_blank";
-  node.rel = "noopener noreferrer";
-  return node;
 }
 
 function split(raw) {
@@ -161,28 +119,28 @@ function closing(opening) {
   return new RegExp(`^ {0,3}${fence[0]}{${fence.length},}\\s*$`);
 }
 
-function build({ kind, lines }, words, depth) {
-  if (kind === "code") return buildCode(lines, words);
+function build({ kind, lines }, depth) {
+  if (kind === "code") return buildCode(lines);
   if (kind === "table") return buildTable(lines);
   if (kind === "rule") return element("hr");
   if (kind === "heading") {
     const [, marks, text] = HEADING.exec(lines[0]);
     return inline(element(`h${Math.min(6, marks.length + 2)}`), text); // the page itself owns the first two levels
   }
-  if (depth < DEEPEST && kind === "list") return buildList(lines, words, depth);
+  if (depth < DEEPEST && kind === "list") return buildList(lines, depth);
   if (depth < DEEPEST && kind === "quote") {
     const inner = split(lines.map((line) => line.replace(QUOTE, "")));
-    return element("blockquote", "", ...inner.map((block) => build(block, words, depth + 1)));
+    return element("blockquote", "", ...inner.map((block) => build(block, depth + 1)));
   }
   return inline(element("p"), lines.map((line) => line.trim()).join("\n"));
 }
 
-function buildCode(lines, words) {
+function buildCode(lines) {
   const isClosed = lines.length > 1 && closing(lines[0]).test(lines.at(-1));
   const text = lines.slice(1, isClosed ? -1 : undefined).join("\n");
   const language = lines[0].replace(FENCE, "").trim().split(/\s/)[0];
   const head = element("div", "code-head", element("span", "", language));
-  if (isClosed) head.append(copyButton(words, () => text)); // an open block is rebuilt at every word, without focus
+  if (isClosed) head.append(copyButton(() => text)); // an open block is rebuilt at every word, without focus
   const pre = element("pre", "", element("code", "", text));
   pre.tabIndex = 0;
   const node = element("div", "code", head, pre);
@@ -207,7 +165,7 @@ function buildTable(lines) {
   return node;
 }
 
-function buildList(lines, words, depth) {
+function buildList(lines, depth) {
   const [, indent, marker] = ITEM.exec(lines[0]);
   const items = [];
   for (const line of lines) {
@@ -223,8 +181,8 @@ function buildList(lines, words, depth) {
     const [first, ...rest] = split(item.lines);
     const node = element("li");
     if (first?.kind === "text") inline(node, first.lines.map((line) => line.trim()).join("\n"));
-    else if (first) node.append(build(first, words, depth + 1));
-    node.append(...rest.map((block) => build(block, words, depth + 1)));
+    else if (first) node.append(build(first, depth + 1));
+    node.append(...rest.map((block) => build(block, depth + 1)));
     return node;
   });
   const list = element(isNumbered(marker) ? "ol" : "ul", "", ...nodes);
@@ -245,7 +203,7 @@ function inline(node, source, isLinked = false) {
 function inlinePart({ 0: whole, groups }, isLinked) {
   if (groups.escaped) return groups.escaped;
   if (groups.code) return element("code", "", groups.code.replace(/^ (.*) $/s, "$1"));
-  const address = groups.href ?? groups.bare;
+  const address = groups.href?.replace(/^<(.*)>$/, "$1") ?? groups.bare;
   if (address) {
     const label = groups.label ? inline(element("span"), groups.label, true) : (groups.bare ?? "");
     const node = isLinked ? whole : link(label, address);

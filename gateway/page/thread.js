@@ -1,20 +1,25 @@
 // Owns the conversation on screen: one element per item, changed by events, in a view that follows the newest text.
 
-import { button, copyButton, element, link, paint } from "./markdown.js";
+import { drawQuestions, questionsOf } from "./asking.js";
+import { button, copyButton, element, link, said } from "./elements.js";
+import { paint } from "./markdown.js";
+import { Card, isOlder } from "./widgets.js";
+import { WORDS } from "./words.js";
 
 const NEAR_END_PX = 48;
 const MOST_PARTS = 1000; // an index beyond this is no place in anything we show
 
 export class Thread {
-  #items = new Map(); // id -> {item, node, isOpen}; open = the server has not said that it is finished
+  #items = new Map(); // id -> {item, node, isOpen, card}; open = the server has not said that it is finished
   #changed = new Set();
   #frame = 0;
-  #written = new Set(); // ids of the messages of this answer
+  #written = new Set(); // ids of what this answer says, shows and asks
   #progress = null;
   #isFollowing = true;
 
-  constructor({ scroller, list, tail, below, words, announce }) {
-    Object.assign(this, { scroller, list, tail, below, words, announce });
+  /** `hands` are what the items of a conversation can ask for: `press`, `submit` and `openTask`. */
+  constructor({ scroller, list, tail, below, announce, hands }) {
+    Object.assign(this, { scroller, list, tail, below, announce, hands });
     scroller.addEventListener("scroll", () => {
       this.#isFollowing = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END_PX;
       if (this.#isFollowing) below.hidden = true;
@@ -65,9 +70,8 @@ export class Thread {
     this.#written.clear();
     const dots = element("span", "dots", element("i"), element("i"), element("i"));
     dots.setAttribute("aria-hidden", "true");
-    const text = element("span");
-    text.dir = "auto";
-    this.#progress = element("p", "progress", dots, text);
+    this.#progress = element("p", "progress", dots, said("span", "", ""));
+    for (const node of this.tail.querySelectorAll("button")) node.disabled = true; // until it is clear how it goes on
     this.tail.append(this.#progress);
     this.follow();
   }
@@ -78,8 +82,9 @@ export class Thread {
     this.#progress = null;
     for (const entry of this.#items.values()) if (entry.isOpen) this.#changed.add(entry);
     this.#draw();
-    const texts = [...this.#written].map((id) => this.#items.get(id)?.node.firstChild?.innerText ?? "");
-    return texts.join(" ").trim();
+    for (const node of this.tail.querySelectorAll("button")) node.disabled = false;
+    const entries = [...this.#written].map((id) => this.#items.get(id)).filter(Boolean);
+    return entries.map((entry) => VIEWS.get(entry.item.type).spoken(entry)).join(" ").trim();
   }
 
   /** Applies one event of the stream. A kind that is not known is nothing to us, never a fault. */
@@ -107,7 +112,7 @@ export class Thread {
     const text = element("div", "prose");
     text.dir = "auto";
     if (isError) text.append(message);
-    else paint(text, message, this.words);
+    else paint(text, message);
     const node = element("div", `box ${["error", "danger", "warning", "quiet"].includes(kind) ? kind : "info"}`);
     if (isError) node.setAttribute("role", "alert");
     if (title) node.append(element("strong", "", title));
@@ -144,15 +149,17 @@ export class Thread {
     if (!entry) {
       const node = element("article", `item ${view.className}`);
       node.dataset.id = item.id;
-      node.setAttribute("aria-label", this.words[view.label]);
+      node.setAttribute("aria-label", WORDS[view.label]);
       this.list.append(node);
       entry = { node };
       this.#items.set(item.id, entry);
     } else if (!entry.isOpen && JSON.stringify(entry.item) === JSON.stringify(item)) {
       return; // drawing it again would only cost the reader's selection
+    } else if (item.type === "widget" && isOlder(item, entry.item)) {
+      return; // of a button pressed in between
     }
     Object.assign(entry, { item, isOpen });
-    if (this.#progress && item.type === "assistant_message") this.#written.add(item.id);
+    if (this.#progress && view.spoken) this.#written.add(item.id);
     if (this.#progress && !isOpen) this.#progress.hidden = false; // more may follow
     this.#drawSoon(entry);
   }
@@ -205,10 +212,10 @@ export class Thread {
   #draw() {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
-    for (const { item, node, isOpen } of this.#changed) {
-      const isWriting = isOpen && this.#progress !== null;
-      node.classList.toggle("writing", isWriting);
-      VIEWS.get(item.type).draw(node, item, this.words, isWriting);
+    for (const entry of this.#changed) {
+      const isWriting = entry.isOpen && this.#progress !== null;
+      entry.node.classList.toggle("writing", isWriting);
+      VIEWS.get(entry.item.type).draw(entry, this.hands, isWriting);
     }
     this.#changed.clear();
     this.#grew();
@@ -221,51 +228,71 @@ export class Thread {
   }
 }
 
-// The kinds of items that a person sees; every other kind is nothing.
+const spokenAnswer = ({ node }) => node.firstChild?.innerText ?? "";
+const spokenWidget = ({ item }) => item.copy_text?.split("\n", 1)[0] ?? "";
+const spokenAsking = ({ item }) => (item.status === "pending" ? questionsOf(item) : "");
+
+// The kinds of items that a person sees, and what of them is read out; every other kind is nothing.
 const VIEWS = new Map([
   ["user_message", { className: "mine", label: "you", draw: drawUserMessage }],
-  ["assistant_message", { className: "answer", label: "assistant", draw: drawAnswer }],
-  ["widget", { className: "widget", label: "card", draw: drawWidget }],
+  ["assistant_message", { className: "answer", label: "assistant", draw: drawAnswer, spoken: spokenAnswer }],
+  ["widget", { className: "widget", label: "card", draw: drawWidget, spoken: spokenWidget }],
+  ["structured_input", { className: "asking", label: "question", draw: drawAsking, spoken: spokenAsking }],
   ["workflow", { className: "steps", label: "steps", draw: drawSteps }],
   ["task", { className: "steps", label: "steps", draw: drawSteps }],
 ]);
 
-function drawUserMessage(node, { content = [], quoted_text: quote }) {
+function drawUserMessage({ node, item: { content = [], quoted_text: quote, attachments = [] } }) {
   const tag = (part) => element("span", "tag", `@${part.text}`);
   const parts = content.map((part) => (part.type === "input_tag" ? tag(part) : part.text));
   const text = element("div", "bubble", ...parts);
   if (quote) text.prepend(element("blockquote", "", quote));
   text.dir = "auto";
-  node.replaceChildren(text);
+  node.replaceChildren(...(text.hasChildNodes() ? [text] : []));
+  if (attachments.length) node.append(element("ul", "files", ...attachments.map(drawFile)));
 }
 
-function drawAnswer(node, { content = [] }, words, isWriting) {
+function drawFile({ id, name }) {
+  const node = said("a", "", name);
+  node.href = `/attachments/${encodeURIComponent(id)}`;
+  node.target = "_blank";
+  node.rel = "noopener noreferrer";
+  return element("li", "", node);
+}
+
+function drawAnswer({ node, item: { content = [] } }, { openTask }, isWriting) {
   const parts = content.filter(Boolean);
   const text = parts.map((part) => part.text).join("\n\n");
   if (!node.firstChild) node.append(element("div", "prose"), element("ul", "sources"), element("div", "foot"));
   const [body, sources, foot] = node.children;
-  paint(body, text, words);
+  paint(body, text);
   node.hidden = text === "";
-  sources.replaceChildren(...parts.flatMap((part) => part.annotations ?? []).map(drawSource));
-  if (!isWriting && !foot.firstChild) foot.append(copyButton(words, () => body.dataset.source));
+  const notes = parts.flatMap((part) => part.annotations ?? []);
+  sources.replaceChildren(...notes.map(({ source }) => drawSource(source ?? {}, openTask)));
+  if (!isWriting && !foot.firstChild) foot.append(copyButton(() => body.dataset.source));
   body.dataset.source = isWriting ? "" : text;
 }
 
-function drawSource({ source }) {
-  const label = source?.title || source?.filename || "";
-  const node = element("li", "", source?.type === "url" ? link(label, source.url) : label);
+function drawSource({ type, id, title, filename, url, interactive }, openTask) {
+  const label = title || filename || "";
+  const node = element("li");
   node.dir = "auto";
+  if (type !== "entity") node.append(type === "url" ? link(label, url) : label);
+  else if (interactive) node.append(button("source", `${id} ${label}`, () => openTask(id)));
+  else node.append(`${id} ${label}`);
   return node;
 }
 
-function drawWidget(node, { copy_text: text = "" }) {
-  const card = element("div", "card", text);
-  card.dir = "auto";
-  node.replaceChildren(card);
-  node.hidden = text === "";
+function drawWidget(entry, { press }) {
+  entry.card ??= new Card(entry.node, press);
+  entry.card.draw(entry.item);
 }
 
-function drawSteps(node, item, words, isWriting) {
+function drawAsking({ node, item }, { submit }) {
+  drawQuestions(node, item, submit);
+}
+
+function drawSteps({ node, item }, _, isWriting) {
   const { tasks, summary, expanded = false } = item.workflow ?? { tasks: [item.task] };
   const steps = tasks.filter(Boolean);
   const details = node.firstChild ?? element("details", "", element("summary"), element("ol"));
@@ -274,28 +301,26 @@ function drawSteps(node, item, words, isWriting) {
   node.hidden = steps.length === 0;
   const [head, list] = details.children;
   const current = isWriting && steps.findLast((step) => step.status_indicator === "loading");
-  head.replaceChildren(element("span", "", current ? titleOf(current, words) : summaryOf(summary, steps, words)));
-  head.firstChild.dir = "auto";
-  list.replaceChildren(...steps.map((step) => drawStep(step, words, isWriting)));
+  head.replaceChildren(said("span", "", current ? titleOf(current) : summaryOf(summary, steps)));
+  list.replaceChildren(...steps.map((step) => drawStep(step, isWriting)));
 }
 
-function drawStep(step, words, isWriting) {
+function drawStep(step, isWriting) {
   const isLeft = step.status_indicator === "loading" && !isWriting;
   const state = isLeft ? "unfinished" : step.status_indicator ?? "none";
-  const text = element("div", "", titleOf(step, words));
-  text.dir = "auto";
-  if (words.stepStates[state]) text.append(element("span", "unseen", ` (${words.stepStates[state]})`));
+  const text = said("div", "", titleOf(step));
+  if (WORDS.stepStates[state]) text.append(element("span", "unseen", ` (${WORDS.stepStates[state]})`));
   if (step.content) {
     const content = element("div", "prose");
-    paint(content, step.content, words);
+    paint(content, step.content);
     text.append(content);
   }
   return element("li", state, text);
 }
 
-const titleOf = (step, words) => step.title || step.title_query || words.step;
+const titleOf = (step) => step.title || step.title_query || WORDS.step;
 
-function summaryOf(summary, steps, words) {
+function summaryOf(summary, steps) {
   if (summary?.title) return summary.title;
-  return summary?.duration ? words.thoughtFor(summary.duration) : words.stepCount(steps.length);
+  return summary?.duration ? WORDS.thoughtFor(summary.duration) : WORDS.stepCount(steps.length);
 }

@@ -10,10 +10,10 @@ from typing import Any, Final
 import pytest
 from agents.items import TResponseStreamEvent
 from playwright.async_api import Browser, Locator, expect
-from tests.end_to_end.legible import readable, sideways
 
 from gateway.offline import OfflineModel
 from tests.end_to_end.browser import PATIENCE_MS, Tab, Tabs, printed
+from tests.end_to_end.legible import readable, sideways
 from tests.living import Databases, Living
 from tests.models import BrokenModel, ObedientModel
 

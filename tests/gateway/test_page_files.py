@@ -117,15 +117,14 @@ def test_every_file_is_asked_for() -> None:
     assert {path.name for path in FILES if path.resolve() not in asked} == {"index.html"}
 
 
-def test_every_word_in_the_markup_comes_from_the_one_table(markup: Markup) -> None:
-    app = (PAGE / "app.js").read_text("utf-8")
-    table = app[app.index("const WORDS = {") : app.index("\n};")]
-    known = set(re.findall(r"^  (\w+):", table, re.MULTILINE))
+def test_every_word_comes_from_the_one_table(markup: Markup) -> None:
+    known = set(re.findall(r"^  (\w+):", (PAGE / "words.js").read_text("utf-8"), re.MULTILINE))
     asked = {a[name] for _, a in markup.tags for name in ("data-word", "data-label") if name in a}
-    asked |= set(re.findall(r"\bWORDS\.(\w+)", app))
-    for name in ("thread.js", "markdown.js"):
-        asked |= set(re.findall(r"\bwords\.(\w+)", (PAGE / name).read_text("utf-8")))
+    for path in PAGE.glob("*.js"):
+        asked |= set(re.findall(r"\bWORDS\.(\w+)", path.read_text("utf-8")))
+    asked |= set(re.findall(r"\blabel: \"(\w+)\"", (PAGE / "thread.js").read_text("utf-8")))
     assert asked - known == set()
+    assert known - asked == set()
 
 
 def test_ids_in_the_markup_are_unique_and_everything_that_names_one_finds_it(markup: Markup) -> None:

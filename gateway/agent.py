@@ -58,7 +58,7 @@ def narrowed(agent: ChatAgent, names: Collection[str] | None, client_tools: Coll
     if names is None and not client_tools:
         return agent
     kept = [tool for tool in agent.tools if names is None or tool.name in names]
-    return agent.clone(tools=[*kept, *(CLIENT_TOOLS[name] for name in sorted(client_tools) if name in CLIENT_TOOLS)])
+    return agent.clone(tools=[*kept, *(CLIENT_TOOLS[name] for name in sorted(client_tools))])
 
 
 def _until_asked(

@@ -81,7 +81,8 @@ class Writer:
         assert answer is not None  # every streaming request has one
         for event in _opening(answer):
             yield event
-        toolbox = rooms.toolboxes.open(turn, _anchor(thread, await rooms.store.recent(thread.id, turn), turn))
+        newest_first = await rooms.store.recent(thread.id, turn)
+        toolbox = rooms.toolboxes.open(turn, _anchor(thread, newest_first, turn))
         context = AnswerContext(thread=thread, store=rooms.store, request_context=turn, toolbox=toolbox)
         cards = Cards(context)
         steps = Steps(context, answer, cards, rooms.limits.output)
@@ -96,8 +97,8 @@ class Writer:
             if first is not None:
                 async for event in first(context, cards):
                     yield event
-            if not context.asked:
                 newest_first = await rooms.store.recent(thread.id, turn)
+            if not context.asked:
                 choice, mode = self._chosen(newest_first)
                 agent = narrowed(agent, mode.tools if mode is not None else None, turn.client_tools)
                 start = await self._remembered(thread, newest_first, mode, turn)

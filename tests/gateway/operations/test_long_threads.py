@@ -59,6 +59,12 @@ async def test_the_two_hundredth_turn_costs_what_the_tenth_did_and_knows_what_wa
         assert moved
         assert {usual[number] for number in LATE} <= {usual[number] for number in EARLY}
         assert sum(len(set(cost[number]) & set(moved)) for number in LATE) < len(LATE) / 2
+        # The conversation is read once for the model; before that its last entry, which may be a call that waits.
+        reads = [
+            {each: n for each, n in seen.items() if "history_from" in each and each not in moved}
+            for seen in cost.values()
+        ]
+        assert {sum(read.values()) for read in reads} == {2}
         asked = [text_of(item).split()[1] for item in model.inputs[-1] if is_question(item)]
         assert asked == [str(number) for number in range(int(asked[0]), TURNS)]
         # People still see all of it.
